@@ -1,0 +1,80 @@
+"""The catalogue: every folder beside `_kit` is an integration. Adding one edits no existing file."""
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from adapters._kit.action import ActionDefinition
+from adapters._kit.http import Transport
+from adapters._kit.integration import FolderIntegration, Override
+from adapters._kit.manifest import Manifest, read_manifest
+from domain.catalogue import Action, Integration
+from domain.errors import Misconfigured
+
+_HOME = Path(__file__).parent.parent
+
+
+class FolderCatalogue:
+    """Implements `domain.catalogue.Catalogue`. Immutable; the same for all tenants."""
+
+    def __init__(self, integrations: Iterable[Integration]) -> None:
+        self.integrations: Mapping[str, Integration] = {
+            each.slug: each for each in sorted(integrations, key=lambda each: each.slug)
+        }
+        self._actions = {slug: act for each in self.integrations.values() for slug, act in each.actions.items()}
+        self._version: str | None = None
+
+    @property
+    def version(self) -> str:
+        """A fingerprint of every definition."""
+        if self._version is None:
+            digests = "".join(act.digest for act in self._actions.values())
+            self._version = hashlib.sha256(digests.encode()).hexdigest()[:16]
+        return self._version
+
+    def action(self, slug: str) -> Action | None:
+        """By qualified name."""
+        return self._actions.get(slug)
+
+
+def load(
+    transport: Transport, overrides: Mapping[str, Override], sandboxes: Mapping[str, str], home: Path = _HOME
+) -> FolderCatalogue:
+    """Read every integration. `sandboxes` maps an integration to the address of its simulated service.
+
+    Raises Misconfigured when a folder is not whole, or a setting names no integration.
+    """
+    found: dict[str, FolderIntegration] = {}
+    for slug in slugs(home):
+        manifest = read_manifest(home / slug / "manifest.toml")
+        if manifest.id != slug:
+            raise Misconfigured(f"{slug}/manifest.toml calls itself {manifest.id!r}; folder and id must agree.")
+        found[slug] = FolderIntegration(
+            manifest, _definitions(slug), transport, overrides.get(slug, Override()), sandboxes.get(slug)
+        )
+    unknown = sorted(set(overrides) - set(found))
+    if unknown:
+        raise Misconfigured(f"[integrations.{unknown[0]}] names no integration. There are: {', '.join(found)}.")
+    return FolderCatalogue(found.values())
+
+
+def slugs(home: Path = _HOME) -> list[str]:
+    """The folders that are integrations."""
+    return sorted(path.parent.name for path in home.glob("*/manifest.toml"))
+
+
+def manifest_of(slug: str, home: Path = _HOME) -> Manifest:
+    """One integration's facts."""
+    return read_manifest(home / slug / "manifest.toml")
+
+
+def sandbox_module(slug: str) -> ModuleType:
+    """The module that simulates the service; its `sandbox(state_file)` makes an ASGI application."""
+    return importlib.import_module(f"adapters.{slug}.sandbox")
+
+
+def _definitions(slug: str) -> list[ActionDefinition]:
+    module = importlib.import_module(f"adapters.{slug}.actions")
+    return [value for value in vars(module).values() if isinstance(value, ActionDefinition)]

@@ -1,0 +1,168 @@
+"""What an integration is, as data: `manifest.toml`, read strictly. A word nobody knows is a mistake, not a comment."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domain.catalogue import AuthScheme, Category, Tier
+from domain.errors import Misconfigured
+
+#: Our words for what a service can answer; the manifest translates the service's words into these.
+Verdict = Literal[
+    "rejected",
+    "not_found",
+    "conflict",
+    "forbidden",
+    "reconnect_needed",
+    "scope_missing",
+    "rate_limited",
+    "unavailable",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pages(_Strict):
+    """How lists continue: a Link header (RFC 8288), a cursor in the body, or page numbers."""
+
+    style: Literal["link", "cursor", "page"]
+    method: Literal["GET", "POST"] = "GET"  # POST: what would be the query goes into a form
+    size_parameter: str = "per_page"
+    largest: int = 100
+    next: str = ""  # where the body holds the next cursor or page number
+    parameter: str = "page"  # the parameter it goes into
+
+
+class RateLimit(_Strict):
+    """How the service says "slow down". A listed status counts when nothing remains or a wait is named."""
+
+    statuses: tuple[int, ...] = (429,)
+    remaining: str = "x-ratelimit-remaining"
+    reset: str = "x-ratelimit-reset"  # epoch seconds
+    retry_after: str = "retry-after"
+
+
+class Http(_Strict):
+    """How the service is spoken to."""
+
+    base_url: str
+    headers: dict[str, str] = {}
+    pages: Pages | None = None
+    rate_limit: RateLimit = RateLimit()
+    idempotency_header: str | None = None
+    idempotency_paths: tuple[str, ...] = ()  # the paths that honour it, as actions write them; empty: all
+
+
+class Answers(_Strict):
+    """How to read a refusal. `success` names a member that is false on refusal, for services that answer 200."""
+
+    success: str | None = None
+    error: str | None = None
+    needed: str | None = None  # where a missing scope is named
+    details: tuple[str, ...] = ()  # members that hold machine-readable words worth repeating
+    errors: dict[str, Verdict] = {}
+    statuses: dict[str, Verdict] = {}
+
+
+class OAuth2(_Strict):
+    """The service's side of the authorisation code flow (RFC 6749, 7636)."""
+
+    authorize_url: str
+    token_url: str
+    client_auth: Literal["client_secret_post", "client_secret_basic"] = "client_secret_post"
+    scope_separator: str = " "
+    pkce: bool = True
+    parameters: dict[str, str] = {}
+    always: tuple[str, ...] = ()  # scopes every connection needs, for its own test
+
+
+class CredentialField(_Strict):
+    """One thing a person types in. `secret` fields are write-only."""
+
+    name: str
+    title: str
+    description: str
+    secret: bool = True
+    pattern: str | None = None
+    largest: int = 512
+
+
+class ApiKey(_Strict):
+    """A credential that a person pastes."""
+
+    sign: Literal["bearer", "basic"]
+    fields: tuple[CredentialField, ...]
+
+
+class Check(_Strict):
+    """The call that proves a connection and names its account."""
+
+    method: Literal["GET", "POST"] = "GET"
+    path: str
+    account: str
+    label: str
+    scopes_header: str | None = None
+
+
+class Revoke(_Strict):
+    """The call that ends a credential at the service. `as_client` signs with our application, not the account."""
+
+    method: Literal["DELETE", "POST"]
+    path: str
+    as_client: bool = False
+    json_body: dict[str, str] = Field({}, alias="json")
+
+
+class Scope(_Strict):
+    """A permission in plain words, and the narrower ones it includes."""
+
+    explanation: str
+    includes: tuple[str, ...] = ()
+
+
+class SandboxPaths(_Strict):
+    """Where the simulated service that ships with the integration has its parts, and our application there."""
+
+    api: str = ""
+    authorize: str = ""
+    token: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    try_fields: dict[str, str] = {}  # an API key to try it with
+
+
+class Manifest(_Strict):
+    """The whole of `manifest.toml`."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")
+    name: str
+    description: str
+    category: Category
+    tier: Tier
+    documentation_url: str | None = None
+    http: Http
+    answers: Answers = Answers()
+    oauth2: OAuth2 | None = None
+    api_key: ApiKey | None = None
+    check: Check
+    revoke: Revoke | None = None
+    scopes: dict[str, Scope] = {}
+    sandbox: SandboxPaths | None = None
+
+    @property
+    def auth_schemes(self) -> tuple[AuthScheme, ...]:
+        """In the order a person should consider them."""
+        offered = ((AuthScheme.OAUTH2, self.oauth2), (AuthScheme.API_KEY, self.api_key))
+        return tuple(scheme for scheme, facts in offered if facts is not None)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises Misconfigured naming the file and every mistake in it."""
+    try:
+        return Manifest.model_validate(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise Misconfigured(f"{path.parent.name}/{path.name}: {error}") from error

@@ -1,0 +1,69 @@
+"""What the actions on Slack answer with."""
+
+from pydantic import AliasChoices, AliasPath
+
+from adapters._kit import Field, Result
+
+
+class Account(Result):
+    """The workspace, and the app's own user in it."""
+
+    team_id: str
+    team: str
+    url: str
+    user_id: str
+    user: str
+
+
+class Posted(Result):
+    """A message of ours. `channel` and `ts` together name it, also for later edits and threads."""
+
+    channel: str
+    ts: str
+
+
+class Reaction(Result):
+    """An emoji below a message."""
+
+    channel: str
+    ts: str
+    emoji: str
+
+
+class Channel(Result):
+    """A channel. `is_member` is about the app."""
+
+    id: str
+    name: str
+    is_archived: bool = False
+    is_member: bool = False
+    topic: str = Field("", validation_alias=AliasChoices(AliasPath("topic", "value"), "topic"))
+    purpose: str = Field("", validation_alias=AliasChoices(AliasPath("purpose", "value"), "purpose"))
+    num_members: int | None = None
+
+
+class Message(Result):
+    """A message. `user` is empty for some messages of apps and of Slack; `subtype` tells those apart."""
+
+    ts: str
+    text: str = ""
+    user: str | None = None
+    bot_id: str | None = None
+    subtype: str | None = None
+    thread_ts: str | None = None
+    reply_count: int = 0
+
+
+class Person(Result):
+    """Somebody in the workspace."""
+
+    id: str
+    name: str
+    real_name: str | None = Field(None, validation_alias=AliasChoices("real_name", AliasPath("profile", "real_name")))
+    display_name: str | None = Field(
+        None, validation_alias=AliasChoices(AliasPath("profile", "display_name"), "display_name")
+    )
+    title: str | None = Field(None, validation_alias=AliasChoices(AliasPath("profile", "title"), "title"))
+    tz: str | None = None
+    is_bot: bool = False
+    deleted: bool = False

@@ -1,0 +1,151 @@
+"""PostgreSQL, opened as a role that owns nothing.
+
+The gateway's connections begin as `mandate_app`, so row-level security holds for every statement, and each
+transaction says whose rows it wants. Opening refuses a role that could read past row-level security.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias, cast
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from domain.errors import DependencyDown, Misconfigured
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+ROLE = "mandate_app"
+_OLDEST_VERSION = 150_000
+_CONNECT_SECONDS = 5
+_COMMAND_SECONDS = 30
+
+_SET_TENANT = text("SELECT set_config('mandate.tenant', :tenant, true)")
+
+_SELF_CHECK = """
+SELECT current_setting('server_version_num')::int AS version, r.rolsuper, r.rolbypassrls,
+       EXISTS (SELECT FROM pg_tables t WHERE t.tableowner = current_user AND t.schemaname = current_schema()) AS owns
+FROM pg_roles r WHERE r.rolname = current_user
+"""
+
+#: What asyncpg and SQLAlchemy raise when the server is not there.
+CONNECTION_FAILURES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Database:
+    """Connections to one PostgreSQL database. Make it with `open_database`."""
+
+    def __init__(self, engine: AsyncEngine, pool: Pool) -> None:
+        self._engine = engine
+        self.pool = pool
+
+    @asynccontextmanager
+    async def tenant(self, tenant: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees this tenant's rows only; commits at the end, rolls back on an error.
+
+        Raises DependencyDown when PostgreSQL does not answer.
+        """
+        if not tenant:
+            raise ValueError("no tenant")
+        async with answering(), self._engine.begin() as connection:
+            await connection.execute(_SET_TENANT, {"tenant": tenant})
+            yield connection
+
+    @asynccontextmanager
+    async def deployment(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction without a tenant: it sees no tenant's rows, only what belongs to the deployment."""
+        async with answering(), self._engine.begin() as connection:
+            yield connection
+
+    async def revision(self) -> str | None:
+        """How far the database is migrated; one round trip. Raises DependencyDown."""
+        async with answering():
+            found = await self.pool.fetchval("SELECT version_num FROM mandate_revision", timeout=_CONNECT_SECONDS)
+        return str(found) if found is not None else None
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._engine.dispose()
+        self.pool.terminate()
+
+
+async def open_database(url: str, pool_size: int = 10) -> Database:
+    """Connect and make sure the role is safe. Raises DependencyDown, or Misconfigured with what to do."""
+    settings = {"role": ROLE, "application_name": "mandate", "idle_in_transaction_session_timeout": "30000"}
+    engine = create_async_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=_CONNECT_SECONDS,
+        connect_args={
+            "server_settings": settings,
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": _COMMAND_SECONDS,
+        },
+    )
+    try:
+        async with answering():
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=6,
+                server_settings=settings,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS,
+                reset=_no_reset,
+            )
+            await _refuse_unsafe(pool)
+    except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
+        raise Misconfigured("The database is not migrated: run `mandate migrate` first.") from None
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise Misconfigured(f"DATABASE_URL's user is not accepted by PostgreSQL: {type(error).__name__}.") from None
+    except asyncpg.InvalidCatalogNameError:
+        raise Misconfigured("The database named in DATABASE_URL does not exist. Create it first.") from None
+    return Database(engine, pool)
+
+
+def driver_url(url: str) -> str:
+    """The same address in SQLAlchemy's spelling."""
+    _, separator, rest = url.partition("://")
+    if not separator:
+        raise Misconfigured("DATABASE_URL is not an address. It looks like postgresql://user:password@host/database.")
+    return f"postgresql+asyncpg://{rest}"
+
+
+async def _no_reset(connection: object) -> None:
+    """The pool's statements set nothing, so there is nothing to reset and one round trip is saved."""
+
+
+async def _refuse_unsafe(pool: Pool) -> None:
+    row = cast(asyncpg.Record, await pool.fetchrow(_SELF_CHECK))
+    if row["version"] < _OLDEST_VERSION:
+        raise Misconfigured("Mandate needs PostgreSQL 15 or newer.")
+    if row["rolsuper"] or row["rolbypassrls"] or row["owns"]:
+        raise Misconfigured(
+            f"The role {ROLE} must not be a superuser, bypass row-level security or own tables. "
+            f"Put it right with: ALTER ROLE {ROLE} NOSUPERUSER NOBYPASSRLS."
+        )
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """Whatever way the driver says that the server is gone, callers hear one word for it."""
+    try:
+        yield
+    except CONNECTION_FAILURES as error:
+        raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
+    except (DBAPIError, InterfaceError) as error:
+        if getattr(error, "connection_invalidated", False) or isinstance(error.__cause__, CONNECTION_FAILURES):
+            raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
+        raise

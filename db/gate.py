@@ -1,0 +1,263 @@
+"""The hot path: narrow functions that serve many tenants in one statement, each row carrying its tenant.
+
+Round trips per execution: one to recognise an agent's key, one for the facts, one that commits the intent, one that
+commits the result. Two of them commit. Concurrent callers share all four.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
+from uuid import UUID
+
+from db import rows
+from db.coalescing import Coalescer
+from db.database import Pool, answering
+from domain.agents import KeyRecord
+from domain.catalogue import Effect
+from domain.errors import DependencyDown
+from domain.executions import Admission, Finish, Finished, Intent, Lapsed, Verdict
+from domain.grants import Candidate, Standing
+from domain.history import Event, Occurrence
+from domain.ids import new_id
+from domain.sealed import Sealed, WrappedKey
+
+_AGENT_KEYS = "SELECT * FROM gate_agent_keys($1)"
+_STANDING = "SELECT * FROM gate_standing($1, $2, $3, $4, $5)"
+_ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 23))})"
+_FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 13))})"
+_RECORD = f"SELECT * FROM gate_record({', '.join(f'${n}' for n in range(1, 13))})"
+_TOUCH = "SELECT gate_touch_tokens($1)"
+_HISTORY = "SELECT * FROM gate_history($1, $2, $3)"
+_HEADS = "SELECT * FROM gate_heads($1)"
+_SESSION = "SELECT * FROM gate_connect_session($1, $2)"
+_LAPSED_EXECUTIONS = "SELECT * FROM gate_lapsed_executions($1)"
+_LAPSED_SESSIONS = "SELECT * FROM gate_lapsed_sessions($1)"
+
+_TOUCH_SECONDS = 60
+_REMEMBERED_TOKENS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose standing is asked for. Without `agent` it is a person's; `connection` narrows it to one."""
+
+    tenant: str
+    agent: UUID | None
+    integration: str
+    connection: UUID | None
+
+
+class Gate:
+    """Every method raises DependencyDown when PostgreSQL does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._keys = Coalescer(self._find_keys, lanes=2)
+        self._questions = Coalescer(self._ask_standing, lanes=2)
+        self._intents = Coalescer(self._admit)
+        self._finishes = Coalescer(self._finish)
+        self._records = Coalescer(self._record)
+        self._touched: dict[UUID, float] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------------------- the execution path
+
+    async def agent_key(self, id: UUID) -> KeyRecord | None:
+        """What is kept of an agent's key."""
+        async with answering():
+            return await self._keys.ask(id)
+
+    def note_token_use(self, token_id: UUID) -> None:
+        """Have the key's last use written, at most once a minute, in the background: nobody waits for it."""
+        now = time.monotonic()
+        if self._touched.get(token_id, 0) > now - _TOUCH_SECONDS:
+            return
+        if len(self._touched) > _REMEMBERED_TOKENS:
+            self._touched.clear()
+        self._touched[token_id] = now
+        task = asyncio.ensure_future(self._touch(token_id))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def standing(self, question: Question) -> Standing:
+        """The facts a decision about one integration needs."""
+        async with answering():
+            return await self._questions.ask(question)
+
+    async def admit(self, intent: Intent) -> Admission:
+        """Commit the intent, if what it rests on still stands and its key is new."""
+        async with answering():
+            return await self._intents.ask(intent)
+
+    async def finish(self, finish: Finish) -> Finished:
+        """Commit the result, if this attempt is still the execution's."""
+        async with answering():
+            return await self._finishes.ask(finish)
+
+    async def record(self, tenant: str, occurrence: Occurrence) -> int:
+        """Append to the tenant's history; the position it got."""
+        async with answering():
+            return await self._records.ask((tenant, occurrence))
+
+    # ----------------------------------------------------------------------------------------- history
+
+    async def history(self, tenant: str, after: int, most: int) -> list[Event]:
+        """The tenant's events after a position, in order."""
+        async with answering():
+            return [rows.event(row) for row in await self._pool.fetch(_HISTORY, tenant, after, most)]
+
+    async def heads(self, tenants: Sequence[str]) -> dict[str, int]:
+        """How far each tenant's history has come; 0 where there is none."""
+        async with answering():
+            found = await self._pool.fetch(_HEADS, list(tenants))
+        return dict.fromkeys(tenants, 0) | {row["tenant"]: row["at_position"] for row in found}
+
+    # -------------------------------------------------------------------------------- sessions and lapses
+
+    async def connect_session(self, link: bytes | None = None, state: bytes | None = None) -> tuple[str, UUID] | None:
+        """Tenant and id of the session that this link or state belongs to."""
+        async with answering():
+            row = await self._pool.fetchrow(_SESSION, link, state)
+        return (row["tenant"], row["id"]) if row else None
+
+    async def lapsed_executions(self, most: int = 100) -> list[Lapsed]:
+        """Executions whose process went away."""
+        async with answering():
+            found = await self._pool.fetch(_LAPSED_EXECUTIONS, most)
+        return [Lapsed(row["id"], row["tenant"], row["attempt"], row["action"], Effect(row["effect"])) for row in found]
+
+    async def lapsed_sessions(self, most: int = 100) -> list[tuple[str, UUID]]:
+        """Connect sessions that nobody finished in time."""
+        async with answering():
+            return [(row["tenant"], row["id"]) for row in await self._pool.fetch(_LAPSED_SESSIONS, most)]
+
+    # ------------------------------------------------------------------------------------- the statements
+
+    async def _find_keys(self, ids: Sequence[UUID]) -> list[KeyRecord | None]:
+        found = {
+            row["id"]: KeyRecord(
+                row["id"], row["tenant"], row["agent_id"], row["digest"], row["expires_at"], row["revoked_at"]
+            )
+            for row in await self._pool.fetch(_AGENT_KEYS, list(set(ids)))
+        }
+        return [found.get(id) for id in ids]
+
+    async def _touch(self, token_id: UUID) -> None:
+        with suppress(DependencyDown):
+            async with answering():
+                await self._pool.execute(_TOUCH, token_id)
+
+    async def _ask_standing(self, asked: Sequence[Question]) -> list[Standing]:
+        columns = _columns(asked, "tenant", "agent", "integration", "connection")
+        grouped: list[list[rows.Row]] = [[] for _ in asked]
+        for row in await self._pool.fetch(_STANDING, list(range(len(asked))), *columns):
+            grouped[row["ord"]].append(row)
+        return [_standing(question, found) for question, found in zip(asked, grouped, strict=True)]
+
+    async def _admit(self, intents: Sequence[Intent]) -> list[Admission]:
+        columns = _columns(
+            intents,
+            "action",
+            "integration",
+            "effect",
+            "connection_id",
+            "connection_version",
+            "agent_id",
+            "agent_version",
+            "grant_id",
+            "grant_version",
+            "actor",
+            "mode",
+            "origin",
+            "parameters",
+            "parameters_hash",
+            "idempotency_key",
+            "fingerprint",
+            "deadline_at",
+            "lease_until",
+        )
+        tenants, ids = _columns(intents, "tenant", "id")
+        numbers = list(range(len(intents)))
+        events = [new_id() for _ in intents]
+        found = await self._pool.fetch(_ADMIT, numbers, tenants, ids, events, *columns)
+        answers = {row["ord"]: _admission(row) for row in found}
+        return [answers[number] for number in numbers]
+
+    async def _finish(self, finishes: Sequence[Finish]) -> list[Finished]:
+        tenants, ids, attempts, durations, hashes = _columns(
+            finishes, "tenant", "id", "attempt", "duration_ms", "parameters_hash"
+        )
+        outcomes = [each.outcome for each in finishes]
+        found = await self._pool.fetch(
+            _FINISH,
+            list(range(len(finishes))),
+            tenants,
+            ids,
+            [new_id() for _ in finishes],
+            attempts,
+            [each.status for each in outcomes],
+            [rows.json_text(each.result) for each in outcomes],
+            [rows.error_text(each.error) for each in outcomes],
+            [each.error.code if each.error else None for each in outcomes],
+            [each.what_to_check for each in outcomes],
+            durations,
+            hashes,
+        )
+        answers = {row["ord"]: Finished(row["at_position"], row["finished_at"]) for row in found}
+        return [answers[number] for number in range(len(finishes))]
+
+    async def _record(self, records: Sequence[tuple[str, Occurrence]]) -> list[int]:
+        columns = _columns(
+            [occurrence for _, occurrence in records],
+            "type",
+            "actor",
+            "agent_id",
+            "integration",
+            "action",
+            "connection_id",
+            "grant_id",
+            "reason",
+            "parameters_hash",
+        )
+        found = await self._pool.fetch(
+            _RECORD,
+            list(range(len(records))),
+            [tenant for tenant, _ in records],
+            [new_id() for _ in records],
+            *columns,
+        )
+        answers = {row["ord"]: row["at_position"] for row in found}
+        return [answers[number] for number in range(len(records))]
+
+
+def _columns(items: Sequence[object], *names: str) -> list[list[object]]:
+    """One list per field: how PostgreSQL's unnest takes a batch."""
+    return [list(map(attrgetter(name), items)) for name in names]
+
+
+def _standing(question: Question, found: Sequence[rows.Row]) -> Standing:
+    first = found[0]
+    return Standing(
+        is_agent=question.agent is not None,
+        agent_version=first["agent_version"],
+        # An agent that is gone acts no more than a frozen one.
+        is_agent_frozen=question.agent is not None and first["is_frozen"] is not False,
+        is_integration_enabled=first["is_enabled"],
+        candidates=tuple(
+            Candidate(rows.connection(row["c"]), rows.grant(row["g"]) if row["g"] is not None else None)
+            for row in found
+            if row["c"] is not None
+        ),
+    )
+
+
+def _admission(row: rows.Row) -> Admission:
+    verdict = Verdict(row["verdict"])
+    if verdict is not Verdict.ADMITTED:
+        return Admission(verdict)
+    key = WrappedKey(row["key_id"], row["master_key"], row["wrapped"])
+    sealed = Sealed(key, row["credential_version"], row["sealed"])
+    return Admission(verdict, row["at_position"], row["started_at"], sealed)

@@ -1,0 +1,333 @@
+-- The gate: the only statements that touch several tenants at once. Each takes arrays, one element per request, carries
+-- the tenant in every row and every join, and runs as mandate_gate. Results are matched to requests by `ord`.
+
+-- Which agent keys are these? Looked up before a tenant is known.
+CREATE FUNCTION gate_agent_keys(p_ids uuid[])
+RETURNS TABLE (id uuid, tenant text, agent_id uuid, digest bytea, expires_at timestamptz, revoked_at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT t.id, t.tenant, t.agent_id, t.digest, t.expires_at, t.revoked_at
+    FROM agent_tokens t WHERE t.id = ANY (p_ids);
+END
+$$;
+
+-- A key was used. For people to look at, so it waits for nobody.
+CREATE FUNCTION gate_touch_tokens(p_id uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    UPDATE agent_tokens t SET last_used_at = now()
+    FROM (SELECT k.tenant, k.id FROM agent_tokens k WHERE k.id = p_id FOR UPDATE SKIP LOCKED) due
+    WHERE t.tenant = due.tenant AND t.id = due.id;
+END
+$$;
+
+-- The facts a decision needs: the agent, the tenant's switch, the candidate connections and the agent's grants on them.
+CREATE FUNCTION gate_standing(
+    p_ord integer[], p_tenant text[], p_agent uuid[], p_integration text[], p_connection uuid[]
+)
+RETURNS TABLE (
+    ord integer, agent_version bigint, is_frozen boolean, is_enabled boolean,
+    c connections, g grants
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asked AS (
+        SELECT * FROM unnest(p_ord, p_tenant, p_agent, p_integration, p_connection)
+            AS a (ord, tenant, agent, integration, connection)
+    ), candidate AS (
+        SELECT a.ord, a.tenant, a.agent, found AS c
+        FROM asked a JOIN connections found
+            ON found.tenant = a.tenant AND found.id = a.connection AND found.integration = a.integration
+        UNION ALL
+        SELECT a.ord, a.tenant, a.agent, found
+        FROM asked a JOIN connections found
+            ON found.tenant = a.tenant AND found.integration = a.integration AND found.status <> 'REVOKED'
+        WHERE a.connection IS NULL
+    ), granted AS (
+        SELECT k.ord, k.c, newest.held AS g
+        FROM candidate k LEFT JOIN LATERAL (
+            SELECT held FROM grants held
+            WHERE held.tenant = k.tenant AND held.connection_id = (k.c).id AND held.agent_id = k.agent
+            ORDER BY held.revoked_at IS NULL DESC, held.id DESC LIMIT 1
+        ) newest ON true
+    )
+    SELECT a.ord, agent.version, agent.is_frozen, coalesce(switch.is_enabled, true), granted.c, granted.g
+    FROM asked a
+    LEFT JOIN agents agent ON agent.tenant = a.tenant AND agent.id = a.agent
+    LEFT JOIN tenant_integrations switch ON switch.tenant = a.tenant AND switch.integration = a.integration
+    LEFT JOIN granted ON granted.ord = a.ord;
+END
+$$;
+
+-- Claim the key, commit the intent with its audit record, hand out the sealed credential: all or nothing per request,
+-- and only while everything the decision rested on still has the version it was decided with.
+CREATE FUNCTION gate_admit(
+    p_ord integer[], p_tenant text[], p_id uuid[], p_event uuid[],
+    p_action text[], p_integration text[], p_effect smallint[],
+    p_connection uuid[], p_connection_version bigint[],
+    p_agent uuid[], p_agent_version bigint[], p_grant uuid[], p_grant_version bigint[],
+    p_actor text[], p_mode text[], p_origin text[], p_parameters text[], p_parameters_hash bytea[],
+    p_key text[], p_fingerprint bytea[], p_deadline timestamptz[], p_lease timestamptz[]
+)
+RETURNS TABLE (
+    ord integer, verdict text, at_position bigint, started_at timestamptz,
+    key_id uuid, master_key text, wrapped bytea, credential_version integer, sealed bytea
+)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asked AS (
+        SELECT * FROM unnest(
+            p_ord, p_tenant, p_id, p_event, p_action, p_integration, p_effect, p_connection, p_connection_version,
+            p_agent, p_agent_version, p_grant, p_grant_version, p_actor, p_mode, p_origin, p_parameters,
+            p_parameters_hash, p_key, p_fingerprint, p_deadline, p_lease
+        ) AS a (
+            ord, tenant, id, event, action, integration, effect, connection, connection_version,
+            agent, agent_version, grant_id, grant_version, actor, mode, origin, parameters,
+            parameters_hash, key, fingerprint, deadline, lease
+        )
+    ), standing AS (
+        SELECT a.*, k.id AS key_id, k.master_key, k.wrapped, cr.version AS credential_version, cr.sealed
+        FROM asked a
+        JOIN connections c
+            ON c.tenant = a.tenant AND c.id = a.connection AND c.version = a.connection_version
+        JOIN credentials cr ON cr.tenant = c.tenant AND cr.connection_id = c.id
+        JOIN tenant_keys k ON k.tenant = cr.tenant AND k.id = cr.key_id
+        LEFT JOIN agents ag ON ag.tenant = a.tenant AND ag.id = a.agent AND ag.version = a.agent_version
+        LEFT JOIN grants g ON g.tenant = a.tenant AND g.id = a.grant_id AND g.version = a.grant_version
+        WHERE (a.agent IS NULL OR ag.id IS NOT NULL) AND (a.grant_id IS NULL OR g.id IS NOT NULL)
+    ), claimed AS (
+        INSERT INTO executions (
+            tenant, id, action, integration, effect, connection_id, agent_id, grant_id, actor, status, mode, origin,
+            parameters, idempotency_key, fingerprint, attempt, started_at, deadline_at, lease_until
+        )
+        -- In one order everywhere, so that two batches with the same keys cannot wait for each other.
+        SELECT tenant, id, action, integration, effect, connection, agent, grant_id, actor, 'RUNNING', mode, origin,
+               parameters::json, key, fingerprint, 1, now(), deadline, lease
+        FROM standing ORDER BY tenant, actor, key
+        ON CONFLICT (tenant, actor, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+        RETURNING tenant, id
+    ), counted AS (
+        SELECT tenant, count(*) AS many FROM claimed GROUP BY tenant
+    ), heads AS (
+        INSERT INTO history_heads AS h (tenant, position)
+        SELECT tenant, many FROM counted ORDER BY tenant
+        ON CONFLICT (tenant) DO UPDATE SET position = h.position + excluded.position
+        RETURNING tenant, position
+    ), placed AS (
+        SELECT s.*, h.position - n.many + row_number() OVER (PARTITION BY s.tenant ORDER BY s.ord) AS position
+        FROM standing s
+        JOIN claimed USING (tenant, id)
+        JOIN counted n USING (tenant)
+        JOIN heads h USING (tenant)
+    ), written AS (
+        INSERT INTO history (
+            tenant, position, id, type, occurred_at, actor, agent_id, integration, action, connection_id, grant_id,
+            execution_id, parameters_hash, status
+        )
+        SELECT tenant, position, event, 'execution.started', now(), actor, agent, integration, action, connection,
+               grant_id, id, parameters_hash, 'RUNNING'
+        FROM placed
+    )
+    SELECT a.ord,
+           CASE WHEN p.ord IS NOT NULL THEN 'admitted' WHEN s.ord IS NOT NULL THEN 'duplicate' ELSE 'stale' END,
+           p.position, now(), p.key_id, p.master_key, p.wrapped, p.credential_version, p.sealed
+    FROM asked a
+    LEFT JOIN standing s ON s.ord = a.ord
+    LEFT JOIN placed p ON p.ord = a.ord;
+END
+$$;
+
+-- Commit results with their audit records. The attempt number is the fence: a late writer changes nothing.
+CREATE FUNCTION gate_finish(
+    p_ord integer[], p_tenant text[], p_id uuid[], p_event uuid[], p_attempt integer[], p_status text[],
+    p_result text[], p_error text[], p_error_code text[], p_what_to_check text[], p_duration integer[],
+    p_parameters_hash bytea[]
+)
+RETURNS TABLE (ord integer, at_position bigint, finished_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asked AS (
+        SELECT * FROM unnest(
+            p_ord, p_tenant, p_id, p_event, p_attempt, p_status, p_result, p_error, p_error_code, p_what_to_check,
+            p_duration, p_parameters_hash
+        ) AS a (
+            ord, tenant, id, event, attempt, status, result, error, error_code, what_to_check, duration, parameters_hash
+        )
+    ), finished AS (
+        UPDATE executions e
+        SET status = a.status, result = a.result::json, error = a.error::json, what_to_check = a.what_to_check,
+            duration_ms = a.duration, finished_at = now(), lease_until = NULL
+        FROM asked a
+        WHERE e.tenant = a.tenant AND e.id = a.id AND e.attempt = a.attempt AND e.status = 'RUNNING'
+        RETURNING a.ord, e.tenant, e.id, e.actor, e.agent_id, e.integration, e.action, e.connection_id, e.grant_id
+    ), used_connections AS (
+        -- At most once a minute, and never waiting for anybody: this is for people to look at.
+        UPDATE connections c SET last_used_at = now()
+        FROM (
+            SELECT k.tenant, k.id FROM connections k
+            WHERE (k.tenant, k.id) IN (SELECT f.tenant, f.connection_id FROM finished f)
+              AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute')
+            FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE c.tenant = due.tenant AND c.id = due.id
+    ), used_grants AS (
+        UPDATE grants g SET last_used_at = now()
+        FROM (
+            SELECT k.tenant, k.id FROM grants k
+            WHERE (k.tenant, k.id) IN (SELECT f.tenant, f.grant_id FROM finished f)
+              AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute')
+            FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE g.tenant = due.tenant AND g.id = due.id
+    ), active_agents AS (
+        UPDATE agents g SET last_active_at = now()
+        FROM (
+            SELECT k.tenant, k.id FROM agents k
+            WHERE (k.tenant, k.id) IN (SELECT f.tenant, f.agent_id FROM finished f)
+              AND (k.last_active_at IS NULL OR k.last_active_at < now() - interval '1 minute')
+            FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE g.tenant = due.tenant AND g.id = due.id
+    ), counted AS (
+        SELECT tenant, count(*) AS many FROM finished GROUP BY tenant
+    ), heads AS (
+        INSERT INTO history_heads AS h (tenant, position)
+        SELECT tenant, many FROM counted ORDER BY tenant
+        ON CONFLICT (tenant) DO UPDATE SET position = h.position + excluded.position
+        RETURNING tenant, position
+    ), placed AS (
+        SELECT f.*, h.position - n.many + row_number() OVER (PARTITION BY f.tenant ORDER BY f.ord) AS position
+        FROM finished f JOIN counted n USING (tenant) JOIN heads h USING (tenant)
+    ), written AS (
+        INSERT INTO history (
+            tenant, position, id, type, occurred_at, actor, agent_id, integration, action, connection_id, grant_id,
+            execution_id, parameters_hash, status, duration_ms, error
+        )
+        SELECT p.tenant, p.position, a.event, 'execution.' || lower(a.status), now(), p.actor, p.agent_id,
+               p.integration, p.action, p.connection_id, p.grant_id, p.id, a.parameters_hash, a.status, a.duration,
+               a.error_code
+        FROM placed p JOIN asked a ON a.ord = p.ord
+    )
+    SELECT a.ord, p.position, now() FROM asked a LEFT JOIN placed p ON p.ord = a.ord;
+END
+$$;
+
+-- Append events of several tenants, e.g. refusals, each at its tenant's next position.
+CREATE FUNCTION gate_record(
+    p_ord integer[], p_tenant text[], p_id uuid[], p_type text[], p_actor text[], p_agent uuid[], p_integration text[],
+    p_action text[], p_connection uuid[], p_grant uuid[], p_reason text[], p_parameters_hash bytea[]
+)
+RETURNS TABLE (ord integer, at_position bigint)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asked AS (
+        SELECT * FROM unnest(
+            p_ord, p_tenant, p_id, p_type, p_actor, p_agent, p_integration, p_action, p_connection, p_grant, p_reason,
+            p_parameters_hash
+        ) AS a (
+            ord, tenant, id, type, actor, agent, integration, action, connection, grant_id, reason, parameters_hash
+        )
+    ), counted AS (
+        SELECT tenant, count(*) AS many FROM asked GROUP BY tenant
+    ), heads AS (
+        INSERT INTO history_heads AS h (tenant, position)
+        SELECT tenant, many FROM counted ORDER BY tenant
+        ON CONFLICT (tenant) DO UPDATE SET position = h.position + excluded.position
+        RETURNING tenant, position
+    ), placed AS (
+        SELECT a.*, h.position - n.many + row_number() OVER (PARTITION BY a.tenant ORDER BY a.ord) AS position
+        FROM asked a JOIN counted n USING (tenant) JOIN heads h USING (tenant)
+    ), written AS (
+        INSERT INTO history (
+            tenant, position, id, type, occurred_at, actor, agent_id, integration, action, connection_id, grant_id,
+            reason, parameters_hash
+        )
+        SELECT tenant, position, id, type, now(), actor, agent, integration, action, connection, grant_id, reason,
+               parameters_hash
+        FROM placed
+    )
+    SELECT ord, position FROM placed;
+END
+$$;
+
+-- A tenant's events after a position, in order.
+CREATE FUNCTION gate_history(p_tenant text, p_after bigint, p_most integer)
+RETURNS SETOF history
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+    RETURN QUERY SELECT h.* FROM history h
+    WHERE h.tenant = p_tenant AND h.position > p_after ORDER BY h.position LIMIT p_most;
+END
+$$;
+
+-- How far each tenant's history has come.
+CREATE FUNCTION gate_heads(p_tenants text[])
+RETURNS TABLE (tenant text, at_position bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT h.tenant, h.position FROM history_heads h WHERE h.tenant = ANY (p_tenants);
+END
+$$;
+
+-- Whose connect session is this? A browser comes back with a link or a state, and no tenant.
+CREATE FUNCTION gate_connect_session(p_link bytea, p_state bytea)
+RETURNS TABLE (tenant text, id uuid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT s.tenant, s.id FROM connect_sessions s
+    WHERE s.link_digest = p_link OR s.state_digest = p_state;
+END
+$$;
+
+-- Executions whose process went away: their lease has passed and no result was written.
+CREATE FUNCTION gate_lapsed_executions(p_most integer)
+RETURNS TABLE (tenant text, id uuid, attempt integer, action text, effect smallint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT e.tenant, e.id, e.attempt, e.action, e.effect FROM executions e
+    WHERE e.status = 'RUNNING' AND e.lease_until < now() ORDER BY e.lease_until LIMIT p_most;
+END
+$$;
+
+-- Connect sessions that nobody finished in time.
+CREATE FUNCTION gate_lapsed_sessions(p_most integer)
+RETURNS TABLE (tenant text, id uuid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT s.tenant, s.id FROM connect_sessions s
+    WHERE s.status = 'OPEN' AND s.expires_at < now() ORDER BY s.expires_at LIMIT p_most;
+END
+$$;
+
+-- The functions run as mandate_gate, look names up in one schema only, and open to mandate_app alone.
+DO $$
+DECLARE
+    each regprocedure;
+BEGIN
+    EXECUTE format('GRANT CREATE ON SCHEMA %I TO mandate_gate', current_schema());
+    FOR each IN
+        SELECT p.oid::regprocedure FROM pg_proc p
+        WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'gate\_%'
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', each, current_schema());
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mandate_app', each);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mandate_gate', each);
+    END LOOP;
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM mandate_gate', current_schema());
+END
+$$;

@@ -1,0 +1,94 @@
+"""One tenant's rows, in one transaction: every repository of a `Store` belongs to the tenant it was opened for.
+
+What is noted in its history is written last and told to the bus after the commit.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.agents import Agents
+from db.connections import Connections
+from db.database import Database
+from db.executions import Executions
+from db.grants import Grants
+from db.history import History
+from db.keys import DeploymentKeys, TenantKeys
+from db.sessions import ConnectSessions
+from db.switches import Switches
+
+Tell = Callable[[str, int], None]
+
+
+class Store:
+    """A transaction of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant: str) -> None:
+        self._connection = connection
+        self.tenant = tenant
+
+    @cached_property
+    def agents(self) -> Agents:
+        """Agents and their tokens."""
+        return Agents(self._connection, self.tenant)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Connections and their sealed credentials."""
+        return Connections(self._connection, self.tenant)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Grants."""
+        return Grants(self._connection, self.tenant)
+
+    @cached_property
+    def executions(self) -> Executions:
+        """Executions, for reading."""
+        return Executions(self._connection, self.tenant)
+
+    @cached_property
+    def history(self) -> History:
+        """The append-only log."""
+        return History(self._connection, self.tenant)
+
+    @cached_property
+    def sessions(self) -> ConnectSessions:
+        """Connect sessions."""
+        return ConnectSessions(self._connection, self.tenant)
+
+    @cached_property
+    def switches(self) -> Switches:
+        """Which integrations are offered."""
+        return Switches(self._connection, self.tenant)
+
+    @cached_property
+    def keys(self) -> TenantKeys:
+        """The tenant's wrapped data keys."""
+        return TenantKeys(self._connection, self.tenant)
+
+
+class Stores:
+    """Opens stores. `tell` hears of every commit that moved a history."""
+
+    def __init__(self, database: Database, tell: Tell) -> None:
+        self._database = database
+        self._tell = tell
+
+    @asynccontextmanager
+    async def of(self, tenant: str) -> AsyncIterator[Store]:
+        """A transaction of this tenant: all or nothing, and the bus hears of it once it is committed."""
+        async with self._database.tenant(tenant) as connection:
+            store = Store(connection, tenant)
+            yield store
+            position = await store.history.write()
+        if position is not None:
+            self._tell(tenant, position)
+
+    @asynccontextmanager
+    async def of_deployment(self) -> AsyncIterator[DeploymentKeys]:
+        """A transaction without a tenant."""
+        async with self._database.deployment() as connection:
+            yield DeploymentKeys(connection)

@@ -1,0 +1,1 @@
+"""Who hears what: each tenant's history, live and replayed."""

@@ -1,0 +1,1 @@
+"""Wiring and doors: settings, the services put together, GraphQL over HTTP and sockets, connecting, health, command line."""

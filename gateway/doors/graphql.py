@@ -1,0 +1,178 @@
+"""GraphQL over HTTP and over WebSocket (`graphql-transport-ws`), on one address."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketState
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from domain.callers import Caller
+from domain.errors import DependencyDown, MandateError, Unauthenticated
+from gateway.doors.authentication import caller_of
+from gateway.wiring import Gateway
+from schema.build import schema
+from schema.context import NOBODY, Context
+
+LARGEST_BODY_BYTES = 1_048_576
+MOST_SUBSCRIPTIONS = 100
+INIT_SECONDS = 10
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; "
+    "img-src 'self' data:; font-src 'self' data:; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class GraphQLDoor(GraphQL[Context, None]):
+    """`graphiql` is the folder of the page for trying things out; None, as in production, serves no page."""
+
+    def __init__(self, gateway: Gateway, origins: list[str], graphiql: Path | None) -> None:
+        super().__init__(
+            schema(),
+            graphql_ide=None,
+            allow_queries_via_get=False,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            max_subscriptions_per_connection=MOST_SUBSCRIPTIONS,
+            allowed_origins=origins,
+        )
+        self._gateway = gateway
+        self._graphiql = graphiql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or one socket."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope)
+        answer = self._page(request)
+        if answer is None:
+            try:
+                scope["mandate.caller"] = await caller_of(self._gateway, request)
+            except MandateError as error:
+                answer = refused(error)
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        body = await _bounded_body(receive)
+        if body is None:
+            await problem(413, "TOO_LARGE", "The request is larger than 1 MiB.")(scope, receive, send)
+            return
+        await super().__call__(scope, _replayed(body, receive), send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
+        """A socket has no caller until its `connection_init`."""
+        caller = cast(Caller, request.scope.get("mandate.caller", NOBODY))
+        key = request.headers.get("idempotency-key") if isinstance(request, Request) else None
+        context = Context(self._gateway.services, caller, idempotency_key=key)
+        if isinstance(request, WebSocket):
+            context.socket = request
+        return context
+
+    async def on_ws_connect(self, context: Context) -> None:  # type: ignore[override]  # no payload goes with the ack
+        """The token comes in `connection_init` or in the handshake's header; the socket ends when the token does."""
+        socket = cast(WebSocket, context.socket)
+        params: Mapping[str, object] = context.connection_params or {}
+        given = params.get("authorization", params.get("Authorization"))
+        try:
+            context.caller = await caller_of(self._gateway, socket, given if isinstance(given, str) else None)
+        except MandateError:
+            raise ConnectionRejectionError from None
+        if context.caller.expires_at is not None:
+            left = (context.caller.expires_at - datetime.now(UTC)).total_seconds()
+            context.end = asyncio.get_running_loop().call_later(max(left, 0), _end, socket)
+        await super().on_ws_connect(context)
+
+    def encode_json(self, data: object) -> str:
+        """orjson; what it will not write (lone surrogates from a service) the standard library escapes.
+
+        As text: sockets of this protocol carry text frames.
+        """
+        try:
+            return orjson.dumps(data).decode()
+        except TypeError:
+            return json.dumps(data)
+
+    def decode_json(self, data: str | bytes) -> object:
+        """orjson: strict, and bounded in depth."""
+        return orjson.loads(data)
+
+    def _page(self, request: Request) -> Response | None:
+        """GraphiQL for a browser that looks in; 405 for any other GET."""
+        if request.method == "POST":
+            return None
+        if request.method == "GET" and self._graphiql and "text/html" in request.headers.get("accept", ""):
+            headers = {
+                "content-security-policy": _CSP,
+                "cache-control": "no-cache",
+                "x-content-type-options": "nosniff",
+            }
+            return FileResponse(self._graphiql / "index.html", headers=headers)
+        return problem(405, "METHOD_NOT_ALLOWED", "Send queries by POST.", {"allow": "POST"})
+
+
+def refused(error: MandateError) -> Response:
+    """A request that never became a GraphQL request."""
+    if isinstance(error, Unauthenticated):
+        return problem(401, error.code, error.message, {"www-authenticate": 'Bearer realm="mandate"'})
+    if isinstance(error, DependencyDown):
+        return problem(503, error.code, error.message, {"retry-after": "2"})
+    return problem(500, "INTERNAL", "The gateway is not set up correctly. Its operator finds the reason in its log.")
+
+
+def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """In GraphQL's own shape, so that a client needs one way of reading."""
+    content = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return JSONResponse(content, status_code=status, headers=headers)
+
+
+def _end(socket: WebSocket) -> None:
+    async def close() -> None:
+        with suppress(RuntimeError):
+            if socket.application_state is not WebSocketState.DISCONNECTED:
+                await socket.close(4403, "The token has expired.")
+
+    task = asyncio.ensure_future(close())
+    _CLOSING.add(task)
+    task.add_done_callback(_CLOSING.discard)
+
+
+_CLOSING: set["asyncio.Task[None]"] = set()
+
+
+async def _bounded_body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is larger than is read."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(parts)
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY_BYTES:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body once more, for whoever reads next."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again

@@ -1,0 +1,164 @@
+"""Everything the operator decides, read once, from the environment and one file. Nobody else reads the environment.
+
+A new setting is a field here with its variable and a word about it; `docs/configuration.md` lists them all, and a test
+holds the two together.
+"""
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from adapters._kit.integration import Override
+from domain.errors import Misconfigured
+from domain.secrets import Secret
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class IntegrationSettings(_Strict):
+    """`[integrations.NAME]` of the file. Addresses replace the manifest's."""
+
+    client_id: str | None = Field(None, description="Your OAuth application's public identifier at the service.")
+    client_secret: str | None = Field(None, description="Its secret.", repr=False)
+    base_url: str | None = Field(None, description="Where the service's API is.")
+    authorize_url: str | None = Field(None, description="Where people consent.")
+    token_url: str | None = Field(None, description="Where codes are exchanged for tokens.")
+    revoke_url: str | None = Field(None, description="Where tokens are revoked.")
+    sandbox: bool | None = Field(
+        None,
+        description="Development only: connect to the simulated service that ships with the integration. "
+        "Without a word it does, unless `client_id` or an address is set.",
+    )
+
+    @field_validator("base_url", "authorize_url", "token_url", "revoke_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("is not an http or https address")
+        return value
+
+    def override(self) -> Override:
+        """For the catalogue."""
+        return Override(
+            client_id=self.client_id,
+            client_secret=Secret(self.client_secret) if self.client_secret else None,
+            base_url=self.base_url,
+            authorize_url=self.authorize_url,
+            token_url=self.token_url,
+            revoke_url=self.revoke_url,
+        )
+
+
+class EgressSettings(_Strict):
+    """`[egress]` of the file."""
+
+    allow: tuple[str, ...] = Field(
+        (), description="Networks outside the public internet that services may live in, e.g. `10.1.0.0/16`."
+    )
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ipaddress.ip_network(each)
+        return value
+
+
+class ConfigFile(_Strict):
+    """The file that `MANDATE_CONFIG` names."""
+
+    integrations: dict[str, IntegrationSettings] = Field({}, description="One table per integration.")
+    egress: EgressSettings = Field(EgressSettings(), description="Where calls may go.")
+
+
+class Settings(_Strict):
+    """What the environment says."""
+
+    database_url: Secret | None = Field(
+        None, description="PostgreSQL 15 or newer, `postgresql://…`. Without it an embedded server is started."
+    )
+    redis_url: Secret | None = Field(
+        None, description="Redis 7 or newer, for live events. Without it PostgreSQL's LISTEN/NOTIFY carries them."
+    )
+    data_dir: Path | None = Field(
+        None, description="Where the embedded database and development's keys lie. Without it: the user's data folder."
+    )
+    master_keys: Secret | None = Field(
+        None,
+        description="`id:base64-of-32-bytes[,id:…]`; the first one wraps. Required by `serve`; development makes its own.",
+    )
+    oidc_issuer: str | None = Field(None, description="Whose tokens are trusted. Required by `serve`.")
+    oidc_audience: str | None = Field(None, description="Which `aud` their tokens carry. Required by `serve`.")
+    tenant_claim: str = Field("tenant", description="The claim that names the tenant; may be a dotted path.")
+    roles_claim: str = Field("roles", description="The claim that lists the roles; may be a dotted path.")
+    public_url: str | None = Field(
+        None, description="The address browsers and services come back to. Development: `http://HOST:PORT`."
+    )
+    allowed_redirects: tuple[str, ...] = Field(
+        (), description="Comma-separated addresses a browser may go to after connecting; paths below them too."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Comma-separated origins whose pages may call the gateway from a browser."
+    )
+    config: Path | None = Field(None, description="A TOML file with `[integrations.NAME]` and `[egress]`.")
+    file: ConfigFile = Field(ConfigFile(), description="What that file says.")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Raises Misconfigured naming the variable, never its value."""
+        values: dict[str, object] = {}
+        for name, variable in VARIABLES.items():
+            text = environ.get(variable, "").strip()
+            if not text:
+                continue
+            if name in ("database_url", "redis_url", "master_keys"):
+                values[name] = Secret(text)
+            elif name in ("allowed_redirects", "allowed_origins"):
+                values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+            else:
+                values[name] = text
+        if "config" in values:
+            values["file"] = _read_file(Path(str(values["config"])))
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            variable = VARIABLES.get(str(first["loc"][0]), str(first["loc"][0]))
+            raise Misconfigured(f"{variable}: {first['msg']}.") from None
+
+
+#: Which variable sets which field.
+VARIABLES: Mapping[str, str] = {
+    "database_url": "DATABASE_URL",
+    "redis_url": "REDIS_URL",
+    "data_dir": "MANDATE_DATA_DIR",
+    "master_keys": "MANDATE_MASTER_KEYS",
+    "oidc_issuer": "MANDATE_OIDC_ISSUER",
+    "oidc_audience": "MANDATE_OIDC_AUDIENCE",
+    "tenant_claim": "MANDATE_TENANT_CLAIM",
+    "roles_claim": "MANDATE_ROLES_CLAIM",
+    "public_url": "MANDATE_PUBLIC_URL",
+    "allowed_redirects": "MANDATE_ALLOWED_REDIRECTS",
+    "allowed_origins": "MANDATE_ALLOWED_ORIGINS",
+    "config": "MANDATE_CONFIG",
+}
+
+
+def _read_file(path: Path) -> ConfigFile:
+    try:
+        return ConfigFile.model_validate(tomllib.loads(path.read_text()))
+    except OSError:
+        raise Misconfigured(f"MANDATE_CONFIG: {path} cannot be read.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}.") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Misconfigured(f"{path}: `{place}`: {first['msg']}.") from None

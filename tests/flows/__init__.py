@@ -1,0 +1,1 @@
+"""Journeys: what a user does, from end to end."""

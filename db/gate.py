@@ -28,7 +28,7 @@ _AGENT_KEYS = "SELECT * FROM gate_agent_keys($1)"
 _STANDING = "SELECT * FROM gate_standing($1, $2, $3, $4, $5)"
 _ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 23))})"
 _FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 13))})"
-_RECORD = f"SELECT * FROM gate_record({', '.join(f'${n}' for n in range(1, 13))})"
+_REFUSE = f"SELECT * FROM gate_refuse({', '.join(f'${n}' for n in range(1, 13))})"
 _TOUCH = "SELECT gate_touch_tokens($1)"
 _HISTORY = "SELECT * FROM gate_history($1, $2, $3)"
 _HEADS = "SELECT * FROM gate_heads($1)"
@@ -59,7 +59,7 @@ class Gate:
         self._questions = Coalescer(self._ask_standing, lanes=2)
         self._intents = Coalescer(self._admit)
         self._finishes = Coalescer(self._finish)
-        self._records = Coalescer(self._record)
+        self._refusals = Coalescer(self._refuse)
         self._touched: dict[UUID, float] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -97,10 +97,10 @@ class Gate:
         async with answering():
             return await self._finishes.ask(finish)
 
-    async def record(self, tenant: str, occurrence: Occurrence) -> int:
-        """Append to the tenant's history; the position it got."""
+    async def refuse(self, tenant: str, occurrence: Occurrence) -> int:
+        """Append the record of a refused attempt; the position it got."""
         async with answering():
-            return await self._records.ask((tenant, occurrence))
+            return await self._refusals.ask((tenant, occurrence))
 
     # ----------------------------------------------------------------------------------------- history
 
@@ -209,7 +209,7 @@ class Gate:
         answers = {row["ord"]: Finished(row["at_position"], row["finished_at"]) for row in found}
         return [answers[number] for number in range(len(finishes))]
 
-    async def _record(self, records: Sequence[tuple[str, Occurrence]]) -> list[int]:
+    async def _refuse(self, records: Sequence[tuple[str, Occurrence]]) -> list[int]:
         columns = _columns(
             [occurrence for _, occurrence in records],
             "type",
@@ -220,10 +220,11 @@ class Gate:
             "connection_id",
             "grant_id",
             "reason",
-            "parameters_hash",
+            "status",
+            "error",
         )
         found = await self._pool.fetch(
-            _RECORD,
+            _REFUSE,
             list(range(len(records))),
             [tenant for tenant, _ in records],
             [new_id() for _ in records],

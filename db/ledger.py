@@ -43,7 +43,7 @@ class PostgresLedger:
 
     async def refuse(self, tenant: str, occurrence: Occurrence) -> None:
         """One shared round trip, one shared commit."""
-        self._tell(tenant, await self._gate.record(tenant, occurrence))
+        self._tell(tenant, await self._gate.refuse(tenant, occurrence))
 
     async def by_key(self, tenant: str, actor: str, key: str) -> tuple[Execution, bytes] | None:
         """Rare: only when a key is used again."""

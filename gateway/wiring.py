@@ -78,8 +78,6 @@ async def opened(plan: Plan) -> AsyncIterator[Gateway]:
         overrides = {name: each.override() for name, each in plan.settings.file.integrations.items()}
         catalogue = load(transport, overrides, plan.sandboxes)
         feed = Feed(bus, gate)
-        await bus.start()
-        stack.push_async_callback(bus.close)
         await feed.start()
         stack.push_async_callback(feed.close)
         vault = CredentialVault(Envelope(plan.keyring))

@@ -29,6 +29,18 @@ async def consent(authorize_url: str, user: str) -> str:
     return answer.headers["location"]
 
 
+async def consent_in_browser(url: str, user: str) -> httpx2.Response:
+    """As `consent`, but as a browser that keeps cookies and follows every redirect; returns the page it ends on.
+
+    Raises:
+        ConsentRefused: no page with a button for that user came up.
+    """
+    async with httpx2.AsyncClient(follow_redirects=True, trust_env=False) as browser:
+        page = await browser.get(url)
+        form = _form_for(user, page)
+        return await browser.post(page.url.join(form.action), data=form.fields)
+
+
 @dataclass
 class _Form:
     action: str

@@ -220,10 +220,10 @@ BEGIN
 END
 $$;
 
--- Append events of several tenants, e.g. refusals, each at its tenant's next position.
-CREATE FUNCTION gate_record(
+-- Append the records of refused attempts, of several tenants, each at its tenant's next position.
+CREATE FUNCTION gate_refuse(
     p_ord integer[], p_tenant text[], p_id uuid[], p_type text[], p_actor text[], p_agent uuid[], p_integration text[],
-    p_action text[], p_connection uuid[], p_grant uuid[], p_reason text[], p_parameters_hash bytea[]
+    p_action text[], p_connection uuid[], p_grant uuid[], p_reason text[], p_status text[], p_error text[]
 )
 RETURNS TABLE (ord integer, at_position bigint)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -233,9 +233,9 @@ BEGIN
     WITH asked AS (
         SELECT * FROM unnest(
             p_ord, p_tenant, p_id, p_type, p_actor, p_agent, p_integration, p_action, p_connection, p_grant, p_reason,
-            p_parameters_hash
+            p_status, p_error
         ) AS a (
-            ord, tenant, id, type, actor, agent, integration, action, connection, grant_id, reason, parameters_hash
+            ord, tenant, id, type, actor, agent, integration, action, connection, grant_id, reason, status, error
         )
     ), counted AS (
         SELECT tenant, count(*) AS many FROM asked GROUP BY tenant
@@ -250,10 +250,10 @@ BEGIN
     ), written AS (
         INSERT INTO history (
             tenant, position, id, type, occurred_at, actor, agent_id, integration, action, connection_id, grant_id,
-            reason, parameters_hash
+            reason, status, error
         )
         SELECT tenant, position, id, type, now(), actor, agent, integration, action, connection, grant_id, reason,
-               parameters_hash
+               status, error
         FROM placed
     )
     SELECT ord, position FROM placed;

@@ -40,7 +40,7 @@ class Agents:
         query = insert(agents).values(tenant=self._tenant, id=id, name=name, description=description).returning(agents)
         return rows.agent((await self._connection.execute(query)).mappings().one())
 
-    async def set_frozen(self, id: UUID, is_frozen: bool) -> Agent | None:
+    async def set_frozen(self, id: UUID, *, is_frozen: bool) -> Agent | None:
         """Freeze or unfreeze; None when there is no such agent."""
         query = (
             update(agents)

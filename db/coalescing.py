@@ -13,6 +13,8 @@ import asyncpg
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
+_STOPPING = ConnectionError("the gateway is stopping")
+
 Flush = Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]]
 
 
@@ -46,10 +48,14 @@ class Coalescer(Generic[Ask, Answer]):
                 await self._serve(batch)
         finally:
             self._at_work -= 1
+            if not self._at_work:  # stopped with work left over, and nobody else to do it
+                left, self._waiting = self._waiting, []
+                _fail(left, _STOPPING)
 
     async def _serve(self, batch: Sequence[tuple[Ask, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._flush([item for item, _ in batch])
+            answered = list(zip(batch, answers, strict=True))
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             if len(batch) == 1:
                 _fail(batch, error)
@@ -61,7 +67,7 @@ class Coalescer(Generic[Ask, Answer]):
             if not isinstance(error, Exception):
                 raise
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
+            for (_, future), answer in answered:
                 if not future.done():
                     future.set_result(answer)
 
@@ -69,4 +75,4 @@ class Coalescer(Generic[Ask, Answer]):
 def _fail(batch: Sequence[tuple[Ask, asyncio.Future[Answer]]], error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
-            future.set_exception(error if isinstance(error, Exception) else ConnectionError("the gateway is stopping"))
+            future.set_exception(error if isinstance(error, Exception) else _STOPPING)

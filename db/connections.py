@@ -1,5 +1,6 @@
 """Connections and their sealed credentials."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +34,11 @@ class Connected:
 
 
 class Connections:
-    """The tenant's connections."""
+    """The tenant's connections.
+
+    Rows are locked so that others may still refer to them (`key_share`): who admits an execution holds the history's
+    ticket while referring to a connection, and who locks a connection takes that ticket afterwards.
+    """
 
     def __init__(self, connection: AsyncConnection, tenant: str) -> None:
         self._connection = connection
@@ -80,8 +85,11 @@ class Connections:
         )
         return frozenset((await self._connection.execute(query)).scalars())
 
-    async def of_account(self, integration: str, account_id: str, is_sandbox: bool) -> Connection | None:
-        """The live connection of this account, locked until the transaction ends."""
+    async def of_account(self, integration: str, account_id: str, *, is_sandbox: bool) -> Connection | None:
+        """The live connection of this account. Whoever else connects this account waits until the transaction ends."""
+        account = "\0".join((self._tenant, integration, account_id, str(is_sandbox)))
+        number = int.from_bytes(hashlib.sha256(account.encode()).digest()[:8], signed=True)
+        await self._connection.execute(select(func.pg_advisory_xact_lock(number)))
         query = (
             select(connections)
             .where(
@@ -91,7 +99,7 @@ class Connections:
                 connections.c.is_sandbox.is_(is_sandbox),
                 connections.c.status != ConnectionStatus.REVOKED.value,
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         row = (await self._connection.execute(query)).mappings().first()
         return rows.connection(row) if row else None
@@ -99,7 +107,7 @@ class Connections:
     async def locked(self, id: UUID) -> Connection | None:
         """The connection, locked until the transaction ends."""
         query = select(connections).where(connections.c.tenant == self._tenant, connections.c.id == id)
-        row = (await self._connection.execute(query.with_for_update())).mappings().first()
+        row = (await self._connection.execute(query.with_for_update(key_share=True))).mappings().first()
         return rows.connection(row) if row else None
 
     async def add(self, id: UUID, connected: Connected) -> Connection:

@@ -11,9 +11,10 @@ from typing import TypeAlias, cast
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from domain.errors import DependencyDown, Misconfigured
+from domain.errors import DependencyDown, InvalidInput, Misconfigured
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -30,6 +31,8 @@ SELECT current_setting('server_version_num')::int AS version, r.rolsuper, r.rolb
        EXISTS (SELECT FROM pg_tables t WHERE t.tableowner = current_user AND t.schemaname = current_schema()) AS owns
 FROM pg_roles r WHERE r.rolname = current_user
 """
+
+_UNFIT_TEXT = "A text holds the character NUL, which cannot be stored or searched for."
 
 #: What asyncpg and SQLAlchemy raise when the server is not there.
 CONNECTION_FAILURES = (
@@ -106,9 +109,16 @@ async def open_database(url: str, pool_size: int = 10) -> Database:
                 command_timeout=_COMMAND_SECONDS,
                 reset=_no_reset,
             )
-            await _refuse_unsafe(pool)
+            try:
+                await _refuse_unsafe(pool)
+            except BaseException:
+                pool.terminate()
+                raise
     except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
         raise Misconfigured("The database is not migrated: run `mandate migrate` first.") from None
+    except asyncpg.InsufficientPrivilegeError:
+        message = f"DATABASE_URL's user may not act as {ROLE}. Put it right with: GRANT {ROLE} TO that user."
+        raise Misconfigured(message) from None
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise Misconfigured(f"DATABASE_URL's user is not accepted by PostgreSQL: {type(error).__name__}.") from None
     except asyncpg.InvalidCatalogNameError:
@@ -144,9 +154,16 @@ async def answering() -> AsyncIterator[None]:
     """Whatever way the driver says that the server is gone, callers hear one word for it."""
     try:
         yield
+    except asyncpg.CharacterNotInRepertoireError:
+        raise InvalidInput(_UNFIT_TEXT) from None
     except CONNECTION_FAILURES as error:
         raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
+    except PoolExhausted as error:
+        raise DependencyDown("The database is too busy. Nothing was changed; try again shortly.") from error
     except (DBAPIError, InterfaceError) as error:
-        if getattr(error, "connection_invalidated", False) or isinstance(error.__cause__, CONNECTION_FAILURES):
+        said = error.orig.__cause__ if error.orig else None  # SQLAlchemy wraps the driver's word for it twice
+        if isinstance(said, asyncpg.CharacterNotInRepertoireError):
+            raise InvalidInput(_UNFIT_TEXT) from None
+        if error.connection_invalidated or isinstance(said, CONNECTION_FAILURES):
             raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
         raise

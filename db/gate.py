@@ -28,7 +28,7 @@ _AGENT_KEYS = "SELECT * FROM gate_agent_keys($1)"
 _STANDING = "SELECT * FROM gate_standing($1, $2, $3, $4, $5)"
 _ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 23))})"
 _FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 13))})"
-_REFUSE = f"SELECT * FROM gate_refuse({', '.join(f'${n}' for n in range(1, 13))})"
+_REFUSE = f"SELECT * FROM gate_refuse({', '.join(f'${n}' for n in range(1, 14))})"
 _TOUCH = "SELECT gate_touch_tokens($1)"
 _HISTORY = "SELECT * FROM gate_history($1, $2, $3)"
 _HEADS = "SELECT * FROM gate_heads($1)"
@@ -93,9 +93,10 @@ class Gate:
             return await self._intents.ask(intent)
 
     async def finish(self, finish: Finish) -> Finished:
-        """Commit the result, if this attempt is still the execution's."""
+        """Commit the result, if this attempt is still the execution's. Raises ValueError when it is not JSON."""
+        result = rows.json_text(finish.outcome.result)  # written here, so that a bad one costs no neighbour anything
         async with answering():
-            return await self._finishes.ask(finish)
+            return await self._finishes.ask((finish, result))
 
     async def refuse(self, tenant: str, occurrence: Occurrence) -> int:
         """Append the record of a refused attempt; the position it got."""
@@ -186,7 +187,8 @@ class Gate:
         answers = {row["ord"]: _admission(row) for row in found}
         return [answers[number] for number in numbers]
 
-    async def _finish(self, finishes: Sequence[Finish]) -> list[Finished]:
+    async def _finish(self, asked: Sequence[tuple[Finish, str | None]]) -> list[Finished]:
+        finishes = [finish for finish, _ in asked]
         tenants, ids, attempts, durations, hashes = _columns(
             finishes, "tenant", "id", "attempt", "duration_ms", "parameters_hash"
         )
@@ -199,7 +201,7 @@ class Gate:
             [new_id() for _ in finishes],
             attempts,
             [each.status for each in outcomes],
-            [rows.json_text(each.result) for each in outcomes],
+            [result for _, result in asked],
             [rows.error_text(each.error) for each in outcomes],
             [each.error.code if each.error else None for each in outcomes],
             [each.what_to_check for each in outcomes],

@@ -4,11 +4,10 @@ The tenant's row in `history_heads` is a commit ticket: taken last and held unti
 follow the order of commits without a gap. So a reader at position n has missed nothing up to n.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, or_, select
+from sqlalchemy import ColumnElement, false, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,7 +89,7 @@ def _conditions(interest: Interest) -> list[ColumnElement[bool]]:
     }
     found: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
     if interest.types is not None:
-        found.append(or_(*(_type_is(pattern) for pattern in interest.types)))
+        found.append(or_(false(), *(_type_is(pattern) for pattern in interest.types)))
     if interest.since is not None:
         found.append(table.occurred_at >= interest.since)
     if interest.until is not None:

@@ -1,9 +1,8 @@
-"""From rows to nouns. One function per noun; a row is any mapping from column to value."""
+"""From rows to nouns. One function per noun."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from domain.agents import Agent, AgentToken
 from domain.catalogue import Account, AuthScheme
@@ -13,8 +12,11 @@ from domain.grants import Grant, PermissionLevel
 from domain.history import Event
 from domain.json import Json
 
-# What a driver returns has no static type; it gets one here and nowhere else.
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """A row of either driver. What is in it has no static type; it gets one here and nowhere else."""
+
+    def __getitem__(self, column: str, /) -> Any: ...  # noqa: ANN401 - that is so
 
 
 def agent(row: Row) -> Agent:
@@ -183,5 +185,8 @@ def _execution_error(data: Json) -> ExecutionError | None:
 
 
 def json_text(value: Json) -> str | None:
-    """JSON for a `json` column; nothing stays NULL."""
-    return None if value is None else json.dumps(value, separators=(",", ":"))
+    """JSON for a `json` column; nothing stays NULL. Raises ValueError for what only looks like JSON, e.g. NaN."""
+    try:
+        return None if value is None else json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, RecursionError):
+        raise ValueError("this is not JSON") from None

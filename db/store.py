@@ -3,13 +3,17 @@
 What is noted in its history is written last and told to the bus after the commit.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.agents import Agents
+from db.coalescing import Coalescer
 from db.connections import Connections
 from db.database import Database
 from db.executions import Executions
@@ -18,6 +22,11 @@ from db.history import History
 from db.keys import DeploymentKeys, TenantKeys
 from db.sessions import ConnectSessions
 from db.switches import Switches
+from domain.connections import Connection
+from domain.executions import Execution
+
+_LANES = 4
+_LARGEST = 10_000
 
 Tell = Callable[[str, int], None]
 
@@ -76,6 +85,19 @@ class Stores:
     def __init__(self, database: Database, tell: Tell) -> None:
         self._database = database
         self._tell = tell
+        self._executions = Coalescer(self._find_executions, lanes=_LANES, largest=_LARGEST)
+        self._connections = Coalescer(self._find_connections, lanes=_LANES, largest=_LARGEST)
+
+    async def executions(self, tenant: str, ids: Sequence[UUID]) -> list[Execution | None]:
+        """Those of the ids that exist, None for the others; fresh, and in one statement for all who ask at once.
+
+        For crowds: a thousand subscribers hear of one event at the same moment and all look up its execution.
+        """
+        return await asyncio.gather(*(self._executions.ask((tenant, id)) for id in ids))
+
+    async def connections(self, tenant: str, ids: Sequence[UUID]) -> list[Connection | None]:
+        """Likewise."""
+        return await asyncio.gather(*(self._connections.ask((tenant, id)) for id in ids))
 
     @asynccontextmanager
     async def of(self, tenant: str) -> AsyncIterator[Store]:
@@ -92,3 +114,25 @@ class Stores:
         """A transaction without a tenant."""
         async with self._database.deployment() as connection:
             yield DeploymentKeys(connection)
+
+    async def _find_executions(self, asked: Sequence[tuple[str, UUID]]) -> list[Execution | None]:
+        found: dict[tuple[str, UUID], Execution] = {}
+        for tenant, ids in _by_tenant(asked).items():
+            async with self.of(tenant) as store:
+                found |= {(tenant, id): each for id, each in (await store.executions.get(list(ids))).items()}
+        return [found.get(each) for each in asked]
+
+    async def _find_connections(self, asked: Sequence[tuple[str, UUID]]) -> list[Connection | None]:
+        found: dict[tuple[str, UUID], Connection] = {}
+        for tenant, ids in _by_tenant(asked).items():
+            async with self.of(tenant) as store:
+                found |= {(tenant, id): each for id, each in (await store.connections.get(list(ids))).items()}
+        return [found.get(each) for each in asked]
+
+
+def _by_tenant(asked: Sequence[tuple[str, UUID]]) -> dict[str, set[UUID]]:
+    """Each tenant's rows are read in a transaction of its own, whoever else asks at the same moment."""
+    ids: dict[str, set[UUID]] = defaultdict(set)
+    for tenant, id in asked:
+        ids[tenant].add(id)
+    return ids

@@ -21,7 +21,7 @@ class Switches:
         )
         return frozenset((await self._connection.execute(query)).scalars())
 
-    async def set(self, integration: str, is_enabled: bool) -> None:
+    async def set(self, integration: str, *, is_enabled: bool) -> None:
         """Switch one."""
         query = upsert(tenant_integrations).values(tenant=self._tenant, integration=integration, is_enabled=is_enabled)
         await self._connection.execute(

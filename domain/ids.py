@@ -12,7 +12,6 @@ from uuid import UUID
 
 from domain.errors import NotFound
 
-
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 
@@ -20,7 +19,7 @@ class Kind(StrEnum):
     """The prefix of each kind of thing that has an id."""
 
     AGENT = "agt"
-    AGENT_TOKEN = "key"
+    AGENT_TOKEN = "key"  # noqa: S105 - a prefix
     CONNECTION = "con"
     CONNECT_SESSION = "ses"
     EVENT = "evt"
@@ -44,7 +43,7 @@ def public_id(kind: Kind, value: UUID) -> str:
 
 
 def read_id(kind: Kind, text: str, *path: str) -> UUID:
-    """The inside of a caller's id. Raises NotFound for anything malformed: a wrong id and a missing thing look alike."""
+    """The inside of a caller's id. Raises NotFound for anything malformed: that and a missing thing look alike."""
     prefix, _, rest = text.partition("_")
     if prefix == kind.value and _HEX.fullmatch(rest):
         return UUID(hex=rest)

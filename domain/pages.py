@@ -9,6 +9,7 @@ from domain.errors import InvalidInput
 Item = TypeVar("Item")
 
 LARGEST_PAGE = 100
+USUAL_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class Page(Generic[Item]):
     total: int | None = None
 
 
-def page_size(first: int, *path: str) -> int:
-    """Raises InvalidInput when `first` is not between 1 and 100."""
+def page_size(first: int | None, *path: str) -> int:
+    """50 when nothing is asked for. Raises InvalidInput when `first` is not between 1 and 100."""
+    if first is None:
+        return USUAL_PAGE
     if 1 <= first <= LARGEST_PAGE:
         return first
     raise InvalidInput(f"`first` is between 1 and {LARGEST_PAGE}.", path or ("first",))

@@ -33,7 +33,7 @@ class Secret:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self._text), _bytes(other._text))
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
@@ -49,3 +49,8 @@ class Secret:
 
     def __copy__(self) -> "Secret":
         return self
+
+
+def _bytes(text: str) -> bytes:
+    # What a caller sent may hold lone surrogates; comparing must not fail on them.
+    return text.encode(errors="surrogatepass")

@@ -21,6 +21,7 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from typing import TypeVar
 from uuid import UUID
 
@@ -209,18 +210,21 @@ class Pipeline:
 
     async def _replay(self, intent: Intent) -> Execution:
         """The same key again: the same execution when it asks for the same, and a Conflict when it does not."""
-        key = intent.idempotency_key or ""
-        for wait in (*_POLL_SECONDS, *(_POLL_SECONDS[-1] for _ in range(2 * LARGEST_DEADLINE_SECONDS))):
-            found = await self._ledger.by_key(intent.tenant, intent.actor, key)
-            if found is None:
-                raise DependencyDown("The execution of this idempotency key cannot be read just now. Try again.")
-            execution, fingerprint = found
-            if fingerprint != intent.fingerprint:
-                message = "This idempotency key was used for another action, connection or parameters. Use a new key."
-                raise Conflict(message, ("input", "idempotencyKey"))
-            if execution.status is not ExecutionStatus.RUNNING or datetime.now(UTC) >= intent.deadline_at:
-                break
-            await asyncio.sleep(wait)
+        execution = await self._of_same_key(intent)
+        waits = chain(_POLL_SECONDS, repeat(_POLL_SECONDS[-1]))
+        while execution.status is ExecutionStatus.RUNNING and datetime.now(UTC) < intent.deadline_at:
+            await asyncio.sleep(next(waits))
+            execution = await self._of_same_key(intent)
+        return execution
+
+    async def _of_same_key(self, intent: Intent) -> Execution:
+        found = await self._ledger.by_key(intent.tenant, intent.actor, intent.idempotency_key or "")
+        if found is None:
+            raise DependencyDown("The execution of this idempotency key cannot be read just now. Try again.")
+        execution, fingerprint = found
+        if fingerprint != intent.fingerprint:
+            message = "This idempotency key was used for another action, connection or parameters. Use a new key."
+            raise Conflict(message, ("input", "idempotencyKey"))
         return execution
 
     # --------------------------------------------------------- lease, call, classify, record, tell
@@ -258,7 +262,7 @@ class Pipeline:
             return outcome_of(action, problem)
         except TimeoutError:
             return _out_of_time(action)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the gateway must not lose an execution over it
             # The adapter's own fault. Its words may hold what the service said, so only its kind is logged.
             log.error("action_failed", execution=intent.id.hex, action=action.slug, kind=type(error).__name__)
             return lost_track(action.effect, action.what_to_check)

@@ -1,1 +1,1 @@
-"""Wiring and doors: settings, the services put together, GraphQL over HTTP and sockets, connecting, health, command line."""
+"""Wiring and doors: settings, services put together, GraphQL over HTTP and sockets, connecting, health, commands."""

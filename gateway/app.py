@@ -15,7 +15,10 @@ from starlette.types import ASGIApp
 from console import static_dir
 from gateway.doors import connecting, health
 from gateway.doors.graphql import GraphQLDoor
+from gateway.doors.mcp import McpDoor
 from gateway.wiring import Gateway, Plan, opened
+
+_MCP_HEADERS = ("mcp-protocol-version", "mcp-method", "mcp-name")
 
 
 def application(plan: Plan, sandboxes: Mapping[str, ASGIApp] | None = None) -> Starlette:
@@ -23,8 +26,8 @@ def application(plan: Plan, sandboxes: Mapping[str, ASGIApp] | None = None) -> S
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with opened(plan) as gateway:
-            app.router.routes.extend(_routes(plan, gateway, sandboxes or {}))
+        async with opened(plan) as gateway, McpDoor(gateway, _pages(plan), plan.settings.oidc_issuer) as mcp:
+            app.router.routes.extend([*_routes(plan, gateway, sandboxes or {}), *mcp.routes()])
             yield
 
     origins = list(plan.settings.allowed_origins)
@@ -32,7 +35,8 @@ def application(plan: Plan, sandboxes: Mapping[str, ASGIApp] | None = None) -> S
         CORSMiddleware,
         allow_origins=origins,
         allow_methods=["POST"],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
+        allow_headers=["authorization", "content-type", "idempotency-key", *_MCP_HEADERS],
+        expose_headers=["www-authenticate"],
     )
     return Starlette(lifespan=lifespan, middleware=[cors] if origins else [])
 
@@ -40,7 +44,7 @@ def application(plan: Plan, sandboxes: Mapping[str, ASGIApp] | None = None) -> S
 def _routes(plan: Plan, gateway: Gateway, sandboxes: Mapping[str, ASGIApp]) -> list[BaseRoute]:
     is_development = gateway.services.deployment.is_development
     graphiql: Path | None = static_dir() / "graphiql" if is_development else None
-    door = GraphQLDoor(gateway, [_origin(plan.public_url), *plan.settings.allowed_origins], graphiql)
+    door = GraphQLDoor(gateway, _pages(plan), graphiql)
     routes: list[BaseRoute] = [
         Route("/graphql", door),
         WebSocketRoute("/graphql", door),
@@ -53,6 +57,7 @@ def _routes(plan: Plan, gateway: Gateway, sandboxes: Mapping[str, ASGIApp]) -> l
     return routes
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _pages(plan: Plan) -> list[str]:
+    """Whose pages may call from a browser: our own, and those the operator lists."""
+    parts = urlsplit(plan.public_url)
+    return [f"{parts.scheme}://{parts.netloc}", *plan.settings.allowed_origins]

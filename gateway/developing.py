@@ -1,4 +1,4 @@
-"""`mandate dev`: the gateway, its database, its keys and simulated services, and one journey that shows them working."""
+"""`mandate dev`: the gateway, its database, its keys, simulated services, and one journey that shows them working."""
 
 import asyncio
 import time
@@ -22,6 +22,7 @@ _BOX = """
   Mandate {version}, development mode. For trying out on this machine: not for production.
 
     GraphQL    {url}/graphql   (open it in a browser for GraphiQL)
+    MCP        {url}/mcp
     Database   {database}
     Simulated  {simulated}
 

@@ -38,8 +38,10 @@ query ($id: ID!) {
 _AGENT = """
 mutation ($name: String!) { createAgent(input: {name: $name}) { agent { id name } errors { code message } } }
 """
-_TOKEN = """
-mutation ($agent: ID!) { createAgentToken(input: {agent: $agent}) { token agentToken { prefix } errors { code message } } }
+_KEY = """
+mutation ($agent: ID!) {
+  createAgentToken(input: {agent: $agent}) { token agentToken { prefix } errors { code message } }
+}
 """
 _GRANT = """
 mutation ($agent: ID!, $connection: ID!, $actions: [String!]!) {
@@ -122,7 +124,7 @@ class Journey:
     async def _grant(self, account: _Account) -> str:
         name = f"journey-{secrets.token_hex(3)}"
         agent = _done(await self._ask(_AGENT, {"name": name}), "createAgent")["agent"]
-        issued = _done(await self._ask(_TOKEN, {"agent": agent["id"]}), "createAgentToken")
+        issued = _done(await self._ask(_KEY, {"agent": agent["id"]}), "createAgentToken")
         _say("agent", f"{name}, key {issued['agentToken']['prefix']}… (shown once)")
         wanted: Mapping[str, Json] = {
             "agent": agent["id"],

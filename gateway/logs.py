@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 _SECRET_NAME = re.compile(
-    r"token|secret|password|authorization|cookie|credential$|master_key|verifier|api_key|dsn|_url$", re.I
+    r"token|secret|password|authorization|cookie|credential$|master_key|verifier|api_key|dsn|_url$", re.IGNORECASE
 )
 
 

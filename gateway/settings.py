@@ -25,14 +25,16 @@ class _Strict(BaseModel):
 class IntegrationSettings(_Strict):
     """`[integrations.NAME]` of the file. Addresses replace the manifest's."""
 
-    client_id: str | None = Field(None, description="Your OAuth application's public identifier at the service.")
-    client_secret: str | None = Field(None, description="Its secret.", repr=False)
-    base_url: str | None = Field(None, description="Where the service's API is.")
-    authorize_url: str | None = Field(None, description="Where people consent.")
-    token_url: str | None = Field(None, description="Where codes are exchanged for tokens.")
-    revoke_url: str | None = Field(None, description="Where tokens are revoked.")
+    client_id: str | None = Field(
+        default=None, description="Your OAuth application's public identifier at the service."
+    )
+    client_secret: str | None = Field(default=None, description="Its secret.", repr=False)
+    base_url: str | None = Field(default=None, description="Where the service's API is.")
+    authorize_url: str | None = Field(default=None, description="Where people consent.")
+    token_url: str | None = Field(default=None, description="Where codes are exchanged for tokens.")
+    revoke_url: str | None = Field(default=None, description="Where tokens are revoked.")
     sandbox: bool | None = Field(
-        None,
+        default=None,
         description="Development only: connect to the simulated service that ships with the integration. "
         "Without a word it does, unless `client_id` or an address is set.",
     )
@@ -60,7 +62,7 @@ class EgressSettings(_Strict):
     """`[egress]` of the file."""
 
     allow: tuple[str, ...] = Field(
-        (), description="Networks outside the public internet that services may live in, e.g. `10.1.0.0/16`."
+        default=(), description="Networks outside the public internet that services may live in, e.g. `10.1.0.0/16`."
     )
 
     @field_validator("allow")
@@ -74,41 +76,44 @@ class EgressSettings(_Strict):
 class ConfigFile(_Strict):
     """The file that `MANDATE_CONFIG` names."""
 
-    integrations: dict[str, IntegrationSettings] = Field({}, description="One table per integration.")
-    egress: EgressSettings = Field(EgressSettings(), description="Where calls may go.")
+    integrations: dict[str, IntegrationSettings] = Field(default={}, description="One table per integration.")
+    egress: EgressSettings = Field(default=EgressSettings(), description="Where calls may go.")
 
 
 class Settings(_Strict):
     """What the environment says."""
 
     database_url: Secret | None = Field(
-        None, description="PostgreSQL 15 or newer, `postgresql://…`. Without it an embedded server is started."
+        default=None, description="PostgreSQL 15 or newer, `postgresql://…`. Without it an embedded server is started."
     )
     redis_url: Secret | None = Field(
-        None, description="Redis 7 or newer, for live events. Without it PostgreSQL's LISTEN/NOTIFY carries them."
+        default=None,
+        description="Redis 7 or newer, for live events. Without it PostgreSQL's LISTEN/NOTIFY carries them.",
     )
     data_dir: Path | None = Field(
-        None, description="Where the embedded database and development's keys lie. Without it: the user's data folder."
+        default=None,
+        description="Where the embedded database and development's keys lie. Without it: the user's data folder.",
     )
     master_keys: Secret | None = Field(
-        None,
-        description="`id:base64-of-32-bytes[,id:…]`; the first one wraps. Required by `serve`; development makes its own.",
+        default=None,
+        description="`id:base64-of-32-bytes[,id:…]`; the first one wraps. Required by `serve`; "
+        "development makes its own.",
     )
-    oidc_issuer: str | None = Field(None, description="Whose tokens are trusted. Required by `serve`.")
-    oidc_audience: str | None = Field(None, description="Which `aud` their tokens carry. Required by `serve`.")
-    tenant_claim: str = Field("tenant", description="The claim that names the tenant; may be a dotted path.")
-    roles_claim: str = Field("roles", description="The claim that lists the roles; may be a dotted path.")
+    oidc_issuer: str | None = Field(default=None, description="Whose tokens are trusted. Required by `serve`.")
+    oidc_audience: str | None = Field(default=None, description="Which `aud` their tokens carry. Required by `serve`.")
+    tenant_claim: str = Field(default="tenant", description="The claim that names the tenant; may be a dotted path.")
+    roles_claim: str = Field(default="roles", description="The claim that lists the roles; may be a dotted path.")
     public_url: str | None = Field(
-        None, description="The address browsers and services come back to. Development: `http://HOST:PORT`."
+        default=None, description="The address browsers and services come back to. Development: `http://HOST:PORT`."
     )
     allowed_redirects: tuple[str, ...] = Field(
-        (), description="Comma-separated addresses a browser may go to after connecting; paths below them too."
+        default=(), description="Comma-separated addresses a browser may go to after connecting; paths below them too."
     )
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Comma-separated origins whose pages may call the gateway from a browser."
+        default=(), description="Comma-separated origins whose pages may call the gateway from a browser."
     )
-    config: Path | None = Field(None, description="A TOML file with `[integrations.NAME]` and `[egress]`.")
-    file: ConfigFile = Field(ConfigFile(), description="What that file says.")
+    config: Path | None = Field(default=None, description="A TOML file with `[integrations.NAME]` and `[egress]`.")
+    file: ConfigFile = Field(default=ConfigFile(), description="What that file says.")
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -1,4 +1,4 @@
-"""Two ways to start: in development, with everything it needs brought along; and in production, with nothing assumed."""
+"""Two ways to start: in development with everything it needs brought along, in production with nothing assumed."""
 
 import ipaddress
 import os
@@ -100,7 +100,7 @@ async def _database(settings: Settings, home: Path) -> AsyncIterator[tuple[str, 
 
 
 def _simulated(settings: Settings) -> list[str]:
-    """The integrations whose simulated service is used: those that ship one, unless the operator set up the real one."""
+    """Whose simulated service is used: integrations that ship one, unless the operator set up the real one."""
     found = []
     for slug in slugs():
         said = settings.file.integrations.get(slug)

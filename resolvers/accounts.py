@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from db.connections import Connected
 from db.store import Store
 from domain.catalogue import Account, CallSetting, Credential, Identity, Integration
-from domain.connections import Connection
+from domain.connections import Connection, ConnectionStatus
 from domain.errors import Conflict, NotFound, ProviderProblem, ProviderRefused, ReconnectNeeded
 from domain.history import Occurrence
 from domain.ids import Kind, missing, new_id
@@ -39,7 +39,7 @@ class Proof:
     expires_at: datetime | None = None
 
 
-def test_setting(credential: Credential, account: Account | None, is_sandbox: bool) -> CallSetting:
+def test_setting(credential: Credential, account: Account | None, *, is_sandbox: bool) -> CallSetting:
     """The setting of a call that is not an execution: a test, or a revocation."""
     deadline = datetime.now(UTC) + timedelta(seconds=TEST_SECONDS)
     return CallSetting(credential, account, is_sandbox, uuid4(), deadline)
@@ -48,7 +48,7 @@ def test_setting(credential: Credential, account: Account | None, is_sandbox: bo
 async def prove(integration: Integration, credential: Credential, expires_at: datetime | None = None) -> Proof:
     """Ask the service whose credential this is. Raises ProviderRefused when it is none."""
     try:
-        identity = await integration.identify(test_setting(credential, None, integration.is_sandbox))
+        identity = await integration.identify(test_setting(credential, None, is_sandbox=integration.is_sandbox))
     except ReconnectNeeded as problem:
         message = f"{integration.name} does not accept these credentials. Check that they are whole and still valid."
         raise ProviderRefused(message, problem, ("input", "credentials")) from None
@@ -92,13 +92,21 @@ async def sealing_key(services: Services, store: Store) -> WrappedKey:
     return key
 
 
+def refuse_ended(connection: Connection) -> None:
+    """What was disconnected stays so. Raises Conflict."""
+    if connection.status is ConnectionStatus.REVOKED:
+        message = "This connection was disconnected. Connect the account anew, without `connection`."
+        raise Conflict(message, ("input", "connection"))
+
+
 async def _existing(store: Store, integration: Integration, proof: Proof, wish: Wish) -> Connection | None:
     account = proof.identity.account
     if wish.reconnects is None:
-        return await store.connections.of_account(integration.slug, account.id, integration.is_sandbox)
+        return await store.connections.of_account(integration.slug, account.id, is_sandbox=integration.is_sandbox)
     before = await store.connections.locked(wish.reconnects)
     if before is None or before.integration != integration.slug:
         raise NotFound(missing(Kind.CONNECTION), ("input", "connection"))
+    refuse_ended(before)
     if before.account is not None and before.account.id != account.id:
         message = (
             f"This connection belongs to {before.account.label}, and you are signed in at {integration.name} as "

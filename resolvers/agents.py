@@ -76,11 +76,11 @@ async def revoke_agent_token(services: Services, caller: Caller, token_id: UUID)
     return token
 
 
-async def set_agent_frozen(services: Services, caller: Caller, agent_id: UUID, is_frozen: bool) -> Agent:
+async def set_agent_frozen(services: Services, caller: Caller, agent_id: UUID, *, is_frozen: bool) -> Agent:
     """Frozen, nothing the agent asks for is done; what is already under way ends as it will."""
     caller.require("setAgentFrozen")
     async with services.stores.of(caller.tenant) as store:
-        agent = await store.agents.set_frozen(agent_id, is_frozen)
+        agent = await store.agents.set_frozen(agent_id, is_frozen=is_frozen)
         if agent is None:
             raise NotFound(missing(Kind.AGENT), ("input", "id"))
         kind = "agent.frozen" if is_frozen else "agent.unfrozen"
@@ -89,5 +89,8 @@ async def set_agent_frozen(services: Services, caller: Caller, agent_id: UUID, i
 
 
 def in_utc(moment: datetime) -> datetime:
-    """A moment without a zone is meant in UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """A moment without a zone is meant in UTC. Raises InvalidInput for one that no calendar of ours has in UTC."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput("This moment lies outside the years 1 to 9999 in UTC.") from None

@@ -19,6 +19,7 @@ async def integrations(
     caller: Caller,
     search: str | None = None,
     category: Category | None = None,
+    *,
     is_connected: bool | None = None,
 ) -> list[Integration]:
     """By name, those that match."""
@@ -58,14 +59,14 @@ async def switched_off(services: Services, caller: Caller) -> frozenset[str]:
         return await store.switches.off()
 
 
-async def set_integration_enabled(services: Services, caller: Caller, slug: str, is_enabled: bool) -> Integration:
+async def set_integration_enabled(services: Services, caller: Caller, slug: str, *, is_enabled: bool) -> Integration:
     """Offer an integration to the tenant, or stop. Stopping refuses its executions from the next one on."""
     caller.require("setIntegrationEnabled")
     found = services.catalogue.integrations.get(slug)
     if found is None:
         raise NotFound(missing(Kind.INTEGRATION), ("input", "slug"))
     async with services.stores.of(caller.tenant) as store:
-        await store.switches.set(slug, is_enabled)
+        await store.switches.set(slug, is_enabled=is_enabled)
         kind = "integration.enabled" if is_enabled else "integration.disabled"
         store.history.note(Occurrence(type=kind, actor=caller.actor, integration=slug))
     return found

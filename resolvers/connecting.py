@@ -9,7 +9,7 @@
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -20,7 +20,7 @@ from domain.catalogue import Integration, OAuthApplication
 from domain.connections import ConnectSession, SessionStatus
 from domain.errors import MandateError, Misconfigured, NotFound, Refusal
 from domain.history import Occurrence
-from domain.ids import Kind, missing, new_id, public_id
+from domain.ids import Kind, new_id, public_id
 from domain.secrets import Secret
 from resolvers.accounts import Wish, prove, sealing_key, settle
 from resolvers.services import Services
@@ -34,9 +34,13 @@ SERVICE_ERROR = "{} reported a problem, so nothing was connected. Start connecti
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """Where the browser goes, and the cookie that binds it."""
+    """Where the browser goes, and what binds it: `browser` is known to that browser alone, under the session's `name`.
+
+    One browser can be on several ways at once, so each session has a name of its own.
+    """
 
     url: str
+    name: str
     browser: Secret
 
 
@@ -58,7 +62,7 @@ class Callback:
     state: str | None
     code: str | None
     error: str | None
-    browser: str | None
+    browsers: Mapping[str, str]  # what this browser was given at its departures, by name
 
 
 async def begin(
@@ -130,7 +134,7 @@ async def depart(services: Services, link_text: str) -> Departure:
         if not await store.sessions.depart(session_id, _digest(services, state), _digest(services, browser), sealed):
             raise NotFound(LINK_EXPIRED)
     url = authorization_url(application, session.requested_scopes, state, services.deployment.callback_url, verifier)
-    return Departure(url, Secret(browser))
+    return Departure(url, _name(session_id), Secret(browser))
 
 
 async def complete(services: Services, callback: Callback) -> Arrival:
@@ -181,7 +185,9 @@ async def _take(
             return Arrival(False, LINK_EXPIRED)
         if session.status is not SessionStatus.OPEN or session.expires_at <= datetime.now(UTC):
             return Arrival(False, LINK_EXPIRED)
-        if not hmac.compare_digest(kept.browser_digest, _digest(services, callback.browser or "")):
+        if not hmac.compare_digest(
+            kept.browser_digest, _digest(services, callback.browsers.get(_name(session_id), ""))
+        ):
             return Arrival(False, OTHER_BROWSER)  # the state is not spent: the right browser may still arrive
         verifier = await services.vault.open_verifier(tenant, session_id, kept.verifier)
         await store.sessions.spend_state(session_id)
@@ -245,6 +251,11 @@ def _occurrence(kind: str, session: ConnectSession, actor: str) -> Occurrence:
         status=session.status.value,
         error=session.error,
     )
+
+
+def _name(session_id: UUID) -> str:
+    """The random end of the id: enough to keep one browser's sessions apart, and no way to find one."""
+    return session_id.hex[-12:]
 
 
 def _digest(services: Services, text: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from domain.callers import Caller
@@ -23,7 +23,7 @@ from domain.ids import Kind, missing
 from domain.json import Json
 from domain.pages import Page
 from domain.secrets import Secret
-from resolvers.accounts import Wish, prove, settle, test_setting
+from resolvers.accounts import Wish, prove, refuse_ended, settle, test_setting
 from resolvers.connecting import begin
 from resolvers.services import Services
 
@@ -99,9 +99,10 @@ async def connect(services: Services, caller: Caller, request: ConnectRequest) -
             known = (await store.connections.get([wish.reconnects])).get(wish.reconnects)
             if known is None or known.integration != integration.slug:
                 raise NotFound(missing(Kind.CONNECTION), ("input", "connection"))
+            refuse_ended(known)
     if scheme is AuthScheme.API_KEY:
         return await _connect_by_key(services, caller, integration, request.credentials, wish)
-    scopes = _scopes(integration, request, services)
+    scopes = _scopes(integration, request)
     redirect_uri = _redirect(services, request.redirect_uri)
     try:
         async with services.stores.of(caller.tenant) as store:
@@ -119,7 +120,9 @@ async def test_connection(services: Services, caller: Caller, connection_id: UUI
     scopes: tuple[str, ...] | None = None
     status = ConnectionStatus.ACTIVE
     try:
-        identity = await integration.identify(test_setting(credential, connection.account, connection.is_sandbox))
+        identity = await integration.identify(
+            test_setting(credential, connection.account, is_sandbox=connection.is_sandbox)
+        )
         scopes = identity.scopes
         if connection.account is not None and identity.account.id != connection.account.id:
             problem = ReconnectNeeded(f"{integration.name} now says that this is another account. Reconnect it.")
@@ -164,6 +167,9 @@ async def disconnect(services: Services, caller: Caller, connection_id: UUID) ->
             )
     is_revoked = await _revoke_upstream(services, caller, connection)
     async with services.stores.of(caller.tenant) as store:
+        now = await store.connections.locked(connection_id)
+        if now is None or now.status is ConnectionStatus.REVOKED:  # somebody else ended it at the same time
+            return Disconnected(now or connection, is_revoked_upstream=is_revoked)
         await store.connections.destroy_credential(connection_id)
         ended = await store.connections.set_status(connection_id, ConnectionStatus.REVOKED)
         store.history.note(
@@ -212,7 +218,7 @@ def _scheme(integration: Integration, request: ConnectRequest) -> AuthScheme:
     return scheme
 
 
-def _scopes(integration: Integration, request: ConnectRequest, services: Services) -> tuple[str, ...]:
+def _scopes(integration: Integration, request: ConnectRequest) -> tuple[str, ...]:
     """Those asked for, or the least that the actions need; without either, what reading needs."""
     wanted: list[Action] = []
     for index, slug in enumerate(request.actions or ()):
@@ -232,17 +238,24 @@ def _redirect(services: Services, uri: str | None) -> str | None:
     """Only addresses on the operator's list: same origin, and the listed path or below it."""
     if uri is None:
         return None
-    parts = urlsplit(uri) if len(uri) <= _LONGEST_URL and uri.isascii() and uri.isprintable() else None
+    parts = _parts(uri) if len(uri) <= _LONGEST_URL and uri.isascii() and uri.isprintable() else None
     if parts is not None and "@" not in parts.netloc and "\\" not in uri and not parts.fragment:
         for allowed in services.deployment.allowed_redirects:
             listed = urlsplit(allowed)
             base = listed.path.rstrip("/")
             same = (parts.scheme, parts.netloc.lower()) == (listed.scheme, listed.netloc.lower())
-            below = parts.path == listed.path or parts.path == base or parts.path.startswith(base + "/")
+            below = parts.path in (listed.path, base) or parts.path.startswith(base + "/")
             if same and below and ".." not in parts.path.split("/") and "%" not in parts.path:
                 return uri
     message = "This address is not on the list of allowed redirects. An operator adds it to MANDATE_ALLOWED_REDIRECTS."
     raise InvalidInput(message, ("input", "redirectUri"))
+
+
+def _parts(uri: str) -> SplitResult | None:
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
 
 
 def _wish(request: ConnectRequest) -> Wish:
@@ -275,7 +288,7 @@ async def _revoke_upstream(services: Services, caller: Caller, connection: Conne
         return False
     try:
         credential = await services.vault.open_credential(caller.tenant, connection.id, sealed)
-        return await integration.revoke(test_setting(credential, connection.account, connection.is_sandbox))
+        return await integration.revoke(test_setting(credential, connection.account, is_sandbox=connection.is_sandbox))
     except (ProviderProblem, Misconfigured):
         return False
 

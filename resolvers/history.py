@@ -1,6 +1,7 @@
 """Reading history, and following it as it is written."""
 
 from dataclasses import replace
+from typing import TypeAlias
 from uuid import UUID
 
 from domain.callers import Caller
@@ -8,6 +9,9 @@ from domain.history import Event, Interest
 from domain.pages import Page
 from events.feed import Subscription
 from resolvers.services import Services
+
+#: Events as they come, and the position they start from. `aclose` ends it.
+Followed: TypeAlias = Subscription
 
 
 async def audit_events(
@@ -27,9 +31,7 @@ async def event(services: Services, caller: Caller, event_id: UUID) -> Event | N
         return await store.history.get(event_id)
 
 
-async def follow(
-    services: Services, caller: Caller, operation: str, interest: Interest, after: int | None
-) -> Subscription:
+async def follow(services: Services, caller: Caller, operation: str, interest: Interest, after: int | None) -> Followed:
     """Events as they are committed, from a cursor or from now on; an agent follows only what it does itself.
 
     Once this returns, nothing that happens from now on is missed.

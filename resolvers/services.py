@@ -29,6 +29,11 @@ class Deployment:
         """Where services send browsers back."""
         return f"{self.public_url}/oauth/callback"
 
+    @property
+    def mcp_url(self) -> str:
+        """Where agents speak MCP."""
+        return f"{self.public_url}/mcp"
+
 
 @dataclass(frozen=True, slots=True)
 class Services:

@@ -46,9 +46,7 @@ async def connections(services: Services, caller: Caller, ids: Sequence[UUID]) -
 
 async def referenced_connections(services: Services, caller: Caller, ids: Sequence[UUID]) -> list[Connection | None]:
     """For what refers to them: whoever may see a grant or an execution may see which account it was."""
-    async with services.stores.of(caller.tenant) as store:
-        found = await store.connections.get(ids)
-    return [found.get(each) for each in ids]
+    return await services.stores.connections(caller.tenant, ids)
 
 
 async def grants(services: Services, caller: Caller, ids: Sequence[UUID]) -> list[Grant | None]:
@@ -60,9 +58,8 @@ async def grants(services: Services, caller: Caller, ids: Sequence[UUID]) -> lis
 
 async def executions(services: Services, caller: Caller, ids: Sequence[UUID]) -> list[Execution | None]:
     """In the order asked, None where there is none to see."""
-    async with services.stores.of(caller.tenant) as store:
-        found = await store.executions.get(ids)
-    return [_own(caller, found.get(each)) for each in ids]
+    found = await services.stores.executions(caller.tenant, ids)
+    return [_own(caller, each) for each in found]
 
 
 async def session(services: Services, caller: Caller, session_id: UUID) -> ConnectSession | None:

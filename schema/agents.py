@@ -1,8 +1,8 @@
 """Agents and their keys."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 

@@ -6,12 +6,12 @@ import strawberry
 
 from domain import catalogue as domain
 from domain.ids import Kind
+from domain.pages import page_size
 from resolvers import catalogue, connections
 from schema.context import Info
 from schema.node import Node
 from schema.pages import Counted, counted, cut, id_cursor, id_in, name_cursor
 from schema.scalars import JSON, After, AuthScheme, Effect, First, IntegrationCategory, QualityTier
-from domain.pages import page_size
 
 if TYPE_CHECKING:
     from schema.connections import Connection

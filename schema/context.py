@@ -1,6 +1,5 @@
 """What a request carries to its fields."""
 
-from asyncio import TimerHandle
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +22,6 @@ class Context:
     idempotency_key: str | None = None
     connection_params: dict[str, object] | None = None
     socket: object = None
-    end: TimerHandle | None = None
 
     @cached_property
     def loaders(self) -> Loaders:

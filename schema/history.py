@@ -31,7 +31,7 @@ class AuditEvent(Node):
     execution_id: strawberry.ID | None = strawberry.field(description="The execution it is about.")
     reason: str | None = strawberry.field(description="For refusals: the rule that decided.")
     parameters_hash: str | None = strawberry.field(
-        description="A keyed hash of the parameters: equal for equal parameters of one tenant, and telling nothing else."
+        description="A keyed hash of the parameters: equal for equal parameters of a tenant, and telling nothing else."
     )
     status: str | None = strawberry.field(description="How what it is about stood afterwards.")
     duration_ms: int | None = strawberry.field(description="For finished executions, milliseconds.")

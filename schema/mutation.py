@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Annotated, Concatenate, ParamSpec, TypeVar, cast
+from typing import Annotated, ParamSpec, TypeVar, cast
 
 import strawberry
 
@@ -83,7 +83,7 @@ class Mutation:
     ) -> SetIntegrationEnabledPayload:
         """Holds from the next execution on."""
         found = await catalogue.set_integration_enabled(
-            info.context.services, info.context.caller, input.slug, input.is_enabled
+            info.context.services, info.context.caller, input.slug, is_enabled=input.is_enabled
         )
         return SetIntegrationEnabledPayload(integration=Integration.of(found))
 
@@ -168,7 +168,9 @@ class Mutation:
     ) -> SetAgentFrozenPayload:
         """Holds from the next execution on."""
         agent_id = read_id(Kind.AGENT, input.id, "input", "id")
-        agent = await agents.set_agent_frozen(info.context.services, info.context.caller, agent_id, input.is_frozen)
+        agent = await agents.set_agent_frozen(
+            info.context.services, info.context.caller, agent_id, is_frozen=input.is_frozen
+        )
         return SetAgentFrozenPayload(agent=Agent.of(agent))
 
     @strawberry.mutation(description="Let an agent use a connection, up to a level.")

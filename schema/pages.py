@@ -65,7 +65,7 @@ def counted(page: Page[Item], node: Callable[[Item], Node], place: Callable[[Ite
     return Counted(edges=edges, nodes=nodes, page_info=_info(page, edges), total_count=page.total or 0)
 
 
-def cut(items: Sequence[Item], first: int, after: str | None, name: Callable[[Item], str]) -> Page[Item]:
+def cut(items: Sequence[Item], first: int | None, after: str | None, name: Callable[[Item], str]) -> Page[Item]:
     """A page of a list that is in memory, by name."""
     size = page_size(first)
     start = 0

@@ -24,7 +24,6 @@ from schema.node import Node
 from schema.pages import Counted, Stream, counted, cut, id_cursor, id_in, name_cursor, stream
 from schema.scalars import After, ConnectionStatus, Effect, ExecutionStatus, First, IntegrationCategory, Search
 
-
 _Slug = Annotated[str, strawberry.argument(description="As in the catalogue.")]
 _Id = Annotated[strawberry.ID, strawberry.argument(description="Any id you were given.")]
 _InCategory = Annotated[IntegrationCategory | None, strawberry.argument(description="Only this category.")]
@@ -72,6 +71,7 @@ class Gateway:
 
     version: str = strawberry.field(description="Which Mandate this is.")
     public_url: str = strawberry.field(description="Where browsers and services reach it.")
+    mcp_url: str = strawberry.field(description="Where agents reach it by MCP.")
     is_development: bool = strawberry.field(description="Started for trying out: never expose it.")
 
 
@@ -95,7 +95,10 @@ class Query:
         """From settings."""
         deployment = info.context.services.deployment
         return Gateway(
-            version=deployment.version, public_url=deployment.public_url, is_development=deployment.is_development
+            version=deployment.version,
+            public_url=deployment.public_url,
+            mcp_url=deployment.mcp_url,
+            is_development=deployment.is_development,
         )
 
     @strawberry.field(
@@ -121,7 +124,9 @@ class Query:
         is_connected: _Connected = None,
     ) -> Counted[Integration]:
         """From memory; one round trip when `isConnected` is asked."""
-        found = await catalogue.integrations(info.context.services, info.context.caller, search, category, is_connected)
+        found = await catalogue.integrations(
+            info.context.services, info.context.caller, search, category, is_connected=is_connected
+        )
         page = cut(found, first, after, lambda each: each.slug)
         return counted(page, Integration.of, lambda each: name_cursor(each.slug))
 

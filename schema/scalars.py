@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, NewType, TypeVar
+from typing import Annotated, NewType
 
 import strawberry
 
@@ -18,19 +18,28 @@ json_scalar = strawberry.scalar(
     specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
 )
 
-E = TypeVar("E", bound=type[Enum])
 
-
-def _described(enum: E, name: str, description: str, values: Mapping[str, str]) -> E:
-    """An enum of the domain as one of the schema. Every value has a description, or this fails at import."""
+def _describe(enum: type[Enum], name: str, description: str, values: Mapping[str, str]) -> None:
+    """Make an enum of the domain one of the schema. Every value has a description, or this fails at import."""
     made = strawberry.enum(enum, name=name, description=description)
     for value in made.__strawberry_definition__.values:  # type: ignore[attr-defined]  # put there by the decorator
         value.description = values[value.name]
-    return made
 
 
-IntegrationCategory = _described(
-    catalogue.Category,
+IntegrationCategory = catalogue.Category
+AuthScheme = catalogue.AuthScheme
+QualityTier = catalogue.Tier
+Effect = catalogue.Effect
+ConnectionStatus = connections.ConnectionStatus
+ConnectSessionStatus = connections.SessionStatus
+PermissionLevel = grants.PermissionLevel
+GrantStatus = grants.GrantStatus
+ExecutionStatus = executions.ExecutionStatus
+ExecutionMode = executions.ExecutionMode
+ExecutionOrigin = executions.ExecutionOrigin
+
+_describe(
+    IntegrationCategory,
     "IntegrationCategory",
     "Where a person would look for a service.",
     {
@@ -44,14 +53,14 @@ IntegrationCategory = _described(
         "OTHER": "Everything else.",
     },
 )
-AuthScheme = _described(
-    catalogue.AuthScheme,
+_describe(
+    AuthScheme,
     "AuthScheme",
     "How an account is connected.",
     {"OAUTH2": "The person consents at the service.", "API_KEY": "The person pastes a key of the service."},
 )
-QualityTier = _described(
-    catalogue.Tier,
+_describe(
+    QualityTier,
     "QualityTier",
     "How far an integration has proved itself.",
     {
@@ -60,8 +69,8 @@ QualityTier = _described(
         "GOLD": "Typed results, retries proven safe, tested against a recorded contract.",
     },
 )
-Effect = _described(
-    catalogue.Effect,
+_describe(
+    Effect,
     "Effect",
     "What an action does to the world. MCP hints are derived from it.",
     {
@@ -70,8 +79,8 @@ Effect = _described(
         "DESTRUCTIVE": "Deletes, spends money, or is hard to undo.",
     },
 )
-ConnectionStatus = _described(
-    connections.ConnectionStatus,
+_describe(
+    ConnectionStatus,
     "ConnectionStatus",
     "How a connection stands, by what its service really did.",
     {
@@ -83,8 +92,8 @@ ConnectionStatus = _described(
         "DISABLED": "Switched off by a person.",
     },
 )
-ConnectSessionStatus = _described(
-    connections.SessionStatus,
+_describe(
+    ConnectSessionStatus,
     "ConnectSessionStatus",
     "How a connect session stands. All but OPEN are final.",
     {
@@ -94,8 +103,8 @@ ConnectSessionStatus = _described(
         "EXPIRED": "Nobody finished it in time.",
     },
 )
-PermissionLevel = _described(
-    grants.PermissionLevel,
+_describe(
+    PermissionLevel,
     "PermissionLevel",
     "The highest effect a grant allows.",
     {
@@ -104,14 +113,14 @@ PermissionLevel = _described(
         "FULL": "Also what deletes, spends money, or is hard to undo.",
     },
 )
-GrantStatus = _described(
-    grants.GrantStatus,
+_describe(
+    GrantStatus,
     "GrantStatus",
     "Whether a grant is in force.",
     {"ACTIVE": "In force.", "EXPIRED": "Its time is over.", "REVOKED": "Taken away."},
 )
-ExecutionStatus = _described(
-    executions.ExecutionStatus,
+_describe(
+    ExecutionStatus,
     "ExecutionStatus",
     "How an execution stands. All but RUNNING are final.",
     {
@@ -121,14 +130,14 @@ ExecutionStatus = _described(
         "UNKNOWN": "It may have happened: `whatToCheck` says what to look for. Never repeated silently.",
     },
 )
-ExecutionMode = _described(
-    executions.ExecutionMode,
+_describe(
+    ExecutionMode,
     "ExecutionMode",
     "When `execute` answers.",
     {"WAIT": "When the execution is finished."},
 )
-ExecutionOrigin = _described(
-    executions.ExecutionOrigin,
+_describe(
+    ExecutionOrigin,
     "ExecutionOrigin",
     "Through which door an execution came.",
     {
@@ -140,7 +149,7 @@ ExecutionOrigin = _described(
     },
 )
 
-First = Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")]
+First = Annotated[int | None, strawberry.argument(description="How many at most, 1 to 100; null means 50.")]
 After = Annotated[str | None, strawberry.argument(description="The `endCursor` of the page before.")]
 Resume = Annotated[
     str | None,

@@ -9,7 +9,7 @@ import strawberry
 from domain.connections import ConnectionStatus, SessionStatus
 from domain.errors import NotFound
 from domain.executions import ExecutionStatus
-from domain.history import Event, Interest, cursor_of, position_of
+from domain.history import Interest, cursor_of, position_of
 from domain.ids import Kind, missing, read_id
 from resolvers import history, things
 from schema.connections import Connection, ConnectSession
@@ -144,7 +144,7 @@ class Subscription:
 @asynccontextmanager
 async def _followed(
     info: Info, operation: str, interest: Interest, after: str | None
-) -> "AsyncIterator[history.Subscription]":
+) -> AsyncIterator[history.Followed]:
     """Events of one interest; let go of when the client goes away."""
     position = position_of(after, "after") if after is not None else None
     followed = await history.follow(info.context.services, info.context.caller, operation, interest, position)

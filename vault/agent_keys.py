@@ -50,7 +50,7 @@ class AgentKeys:
             raise Misconfigured(f"The pepper of agents' keys must have at least {_PEPPER_BYTES} bytes.")
         self._pepper = pepper
 
-    def mint(self, id: UUID) -> Minted:  # noqa: A002 - the word for it everywhere
+    def mint(self, id: UUID) -> Minted:
         """A fresh key for the token of this id. Its text is nowhere but in the answer."""
         body = f"{MARK}{id.hex}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         text = f"{body}_{_checksum(body)}"

@@ -45,7 +45,7 @@ class CredentialVault:
             data = json.loads(plain)
             secrets = {str(name): Secret(str(text)) for name, text in data["secrets"].items()}
             return Credential(AuthScheme(data["scheme"]), secrets, dict(data["facts"]))
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise CredentialUnreadable("A sealed credential is not in a form this version reads.") from None
 
     async def seal_verifier(self, key: WrappedKey, tenant: str, session_id: UUID, verifier: Secret) -> Sealed:

@@ -19,7 +19,7 @@ from domain.secrets import Secret
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-_ID = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class LocalMasterKeys:
@@ -44,7 +44,7 @@ class LocalMasterKeys:
             raise CredentialUnreadable(message)
         try:
             return key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], bound_to)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: not even a nonce is left of it
             message = f"The master key {master_key!r} is not the one that sealed this. Put the right key back."
             raise CredentialUnreadable(message) from None
 
@@ -54,7 +54,7 @@ def read_master_keys(text: Secret) -> LocalMasterKeys:
     keys: dict[str, bytes] = {}
     for number, part in enumerate(text.reveal().split(","), start=1):
         name, separator, encoded = part.strip().partition(":")
-        if not separator or not _ID.match(name):
+        if not separator or not _ID.fullmatch(name):
             raise _unfit(number, "it is not written as id:base64")
         if name in keys:
             raise _unfit(number, f"the id {name!r} stands there twice")

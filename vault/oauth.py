@@ -70,8 +70,8 @@ class OAuthClient:
     ) -> Obtained:
         """RFC 6749, section 4.1.3. Raises ProviderRefused; what the service wrote is not repeated."""
         import httpx2
-        from authlib.integrations.base_client import OAuthError
-        from authlib.integrations.httpx_client import AsyncOAuth2Client
+        from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]  # it ships no types
+        from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]  # likewise
 
         client = AsyncOAuth2Client(
             client_id=application.client_id,
@@ -92,11 +92,12 @@ class OAuthClient:
                 **extra,
             )
         except OAuthError as error:
-            sentence = _MISCONFIGURED if error.error in _OUR_FAULTS else _CODE_REFUSED
+            is_ours = isinstance(error.error, str) and error.error in _OUR_FAULTS
+            sentence = _MISCONFIGURED if is_ours else _CODE_REFUSED
             raise ProviderRefused(sentence.format(service)) from None
         except (httpx2.HTTPError, OSError):
             raise ProviderRefused(_UNREACHABLE.format(service)) from None
-        except ValueError:  # not JSON, or not what RFC 6749 describes
+        except (ValueError, TypeError, RecursionError):  # not JSON, or not what RFC 6749 describes
             raise ProviderRefused(_CODE_REFUSED.format(service)) from None
         return read_answer(cast(Mapping[str, object], answer), service)
 
@@ -110,11 +111,16 @@ def read_answer(answer: Mapping[str, object], service: str) -> Obtained:
     refresh = answer.get("refresh_token")
     if isinstance(refresh, str) and refresh:
         found["refresh_token"] = Secret(refresh)
-    lifetime = answer.get("expires_in")
-    expires_at = None
-    if isinstance(lifetime, (int, str)) and str(lifetime).isdigit() and 0 < int(lifetime) < 10**9:
-        expires_at = datetime.now(UTC) + timedelta(seconds=int(lifetime))
+    expires_at = _moment(answer.get("expires_in"))
     return Obtained(Credential(AuthScheme.OAUTH2, found, {}), _scopes(answer.get("scope")), expires_at)
+
+
+def _moment(lifetime: object) -> datetime | None:
+    """When the token ends; None when it was not said, or makes no sense."""
+    digits = str(lifetime)
+    if digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) > 0:
+        return datetime.now(UTC) + timedelta(seconds=int(digits))
+    return None
 
 
 def _scopes(told: object) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ class MasterKeyring(Protocol):
         ...
 
     async def unwrap(self, master_key: str, wrapped: bytes, bound_to: bytes) -> bytes:
-        """Decrypt it again. Raises CredentialUnreadable when the key is unknown or the bytes are not what was wrapped."""
+        """Decrypt it again. Raises CredentialUnreadable when the key is unknown or the bytes are not its."""
         ...
 
 
@@ -35,4 +35,6 @@ class DeploymentKeyStore(Protocol):
 class DeploymentKeys(Protocol):
     """Opens the store in a transaction."""
 
-    def of_deployment(self) -> AbstractAsyncContextManager[DeploymentKeyStore]: ...
+    def of_deployment(self) -> AbstractAsyncContextManager[DeploymentKeyStore]:
+        """A transaction without a tenant: all or nothing."""
+        ...

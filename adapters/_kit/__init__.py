@@ -5,11 +5,28 @@ from adapters._kit import Annotated, Call, Effect, Field, Result, action
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, field_validator
 
 from adapters._kit.action import Part, action
 from adapters._kit.call import Answer, Call, given
 from adapters._kit.result import Result
 from domain.catalogue import Effect
 
-__all__ = ["Annotated", "Answer", "Call", "Effect", "Field", "Part", "Result", "action", "given"]
+__all__ = [
+    # What every integration uses.
+    "Annotated",
+    "Call",
+    "Effect",
+    "Field",
+    "Result",
+    "action",
+    # What some need: answers beside JSON, only what was given, nested parameters.
+    "Answer",
+    "given",
+    "Part",
+    # pydantic's words for a result whose fields the service names or shapes otherwise.
+    "AliasChoices",
+    "AliasPath",
+    "BeforeValidator",
+    "field_validator",
+]

@@ -29,6 +29,7 @@ from domain.errors import (
 from domain.json import Json
 
 _MACHINE_WORD = re.compile(r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")
+_LARGEST_CODE = 999_999
 _LONGEST_WAIT_SECONDS = 86_400
 
 _BY_STATUS: Mapping[int, Verdict] = {
@@ -66,8 +67,9 @@ def problem_of(manifest: Manifest, incoming: Incoming) -> ProviderProblem | None
 
 
 def _judge(manifest: Manifest, incoming: Incoming, body: Json) -> ProviderProblem:
-    word = find(body, manifest.answers.error) if manifest.answers.error else None
-    code = word if isinstance(word, str) and _MACHINE_WORD.match(word) else None
+    codes = list(_codes(find(body, manifest.answers.error))) if manifest.answers.error else []
+    # Of several, the first that means something to us.
+    code = next((each for each in codes if each in manifest.answers.errors), codes[0] if codes else None)
     said = f"{manifest.name} answered {' '.join(_said(manifest, incoming, body, code))}"
     verdict = manifest.answers.errors.get(code) if code else None
     retry_at = _retry_at(manifest.http.rate_limit, incoming)
@@ -112,17 +114,21 @@ def _said(manifest: Manifest, incoming: Incoming, body: Json, code: str | None) 
     yield str(incoming.status)
     words = [code] if code else []
     for path in manifest.answers.details:
-        words += [word for word in _flat(find(body, path)) if _MACHINE_WORD.match(word)]
+        words += _codes(find(body, path))
     if words:
         yield f"({', '.join(dict.fromkeys(words[:8]))})"
 
 
-def _flat(found: Json) -> Iterator[str]:
+def _codes(found: Json) -> Iterator[str]:
+    """What may be repeated of it: words that look like machine codes, and numbers, as some services give them."""
     if isinstance(found, str):
-        yield found
+        if _MACHINE_WORD.match(found):
+            yield found
+    elif isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= _LARGEST_CODE:
+        yield str(found)
     elif isinstance(found, Sequence):
         for each in found:
-            yield from _flat(each)
+            yield from _codes(each)
 
 
 def _needed(manifest: Manifest, body: Json) -> tuple[str, ...]:

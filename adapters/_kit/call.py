@@ -19,7 +19,7 @@ from adapters._kit.answers import parse, problem_of
 from adapters._kit.manifest import Manifest, Pages
 from adapters._kit.pointing import find
 from domain.catalogue import Account
-from domain.errors import AnswerGarbled, AnswerLost, NotSent, ProviderProblem, Rejected
+from domain.errors import AnswerGarbled, AnswerLost, NotSent, ProviderProblem, ReconnectNeeded, Rejected
 from domain.json import Json, JsonObject
 
 Scalar = str | int | bool | None
@@ -99,6 +99,14 @@ class Call:
         self.account = account
         self.facts: Mapping[str, str] = facts or {}
         self.has_acted = False
+
+    @property
+    def account_id(self) -> str:
+        """The connected account, as the service names it. Raises ReconnectNeeded when the connection names none."""
+        if self.account is None:
+            message = f"This connection does not say which {self._manifest.name} account it is. Reconnect it."
+            raise ReconnectNeeded(message)
+        return self.account.id
 
     async def get(self, path: str, /, *, query: Query | None = None, **fields: str | int) -> Answer:
         """GET. `{name}` in the path is filled from the keyword arguments, escaped."""
@@ -188,15 +196,15 @@ class Call:
         pages = self._manifest.http.pages
         if pages is None:
             raise TypeError(f"{self._manifest.id}: the manifest names no paging style")
-        size = pages.largest if keep else min(limit, pages.largest)
+        size = pages.largest if keep else max(pages.smallest, min(limit, pages.largest))
         asked: dict[str, Scalar | Sequence[str]] = {**(query or {}), pages.size_parameter: size}
         found: list[JsonObject] = []
-        for _ in range(_MOST_PAGES):
+        for number in range(1, _MOST_PAGES + 1):
             where: Query | None = asked if pages.method == "GET" else None
             form = asked if pages.method == "POST" else None
             answer = await self._send(pages.method, path, fields, query=where, form=form, harmless=True)
             found += filter(keep, answer.objects(items)) if keep else answer.objects(items)
-            following = _next_page(pages, answer)
+            following = _next_page(pages, answer, number)
             if len(found) >= limit or following is None:
                 break
             asked |= following
@@ -279,15 +287,16 @@ def _query(query: Query | None) -> str:
     return f"?{text}" if text else ""
 
 
-def _next_page(pages: Pages, answer: Answer) -> dict[str, Scalar | Sequence[str]] | None:
+def _next_page(pages: Pages, answer: Answer, number: int) -> dict[str, Scalar | Sequence[str]] | None:
     """Only the query of a next link is taken: a service cannot lead us elsewhere."""
     if pages.style == "link":
         link = _link(answer.headers.get("link", ""), "next")
         return dict(parse_qs(urlsplit(link).query)) if link else None
-    following = answer.at(pages.next)
+    following = answer.at(pages.next) if pages.next else None
     if isinstance(following, (str, int)) and following:
         return {pages.parameter: following}
-    return None
+    count = answer.at(pages.count) if pages.count else None
+    return {"page": number + 1} if isinstance(count, int) and number < count else None
 
 
 def _link(header: str, relation: str) -> str | None:

@@ -9,7 +9,7 @@ from adapters._kit import http
 from adapters._kit.action import ActionDefinition, TypedAction
 from adapters._kit.call import Call
 from adapters._kit.manifest import ApiKey, Manifest
-from adapters._kit.signing import basic, sign
+from adapters._kit.signing import basic, check_path, sign
 from domain.catalogue import (
     Account,
     Action,
@@ -196,7 +196,8 @@ class FolderIntegration:
     async def identify(self, setting: CallSetting) -> Identity:
         """Who is this, and what was granted?"""
         check = self._manifest.check
-        answer = await self._call(setting).send(check.method, check.path, harmless=True)
+        path = check_path(self._manifest, setting.credential)
+        answer = await self._call(setting).send(check.method, path, harmless=True)
         account, label = answer.at(check.account), answer.at(check.label)
         if not isinstance(account, (str, int)) or isinstance(account, bool) or account == "":
             raise AnswerGarbled(f"{self.name} did not say whose account this is.", status=answer.status)

@@ -2,9 +2,10 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from string import Formatter
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain.catalogue import AuthScheme, Category, Tier
 from domain.errors import Misconfigured
@@ -27,14 +28,20 @@ class _Strict(BaseModel):
 
 
 class Pages(_Strict):
-    """How lists continue: a Link header (RFC 8288), a cursor in the body, or page numbers."""
+    """How lists continue: a Link header (RFC 8288), a cursor in the body, or page numbers.
+
+    Some services do not name the next page but the number of pages: `count` is where the body holds it. A list of
+    theirs that has a cursor after all is followed by it.
+    """
 
     style: Literal["link", "cursor", "page"]
     method: Literal["GET", "POST"] = "GET"  # POST: what would be the query goes into a form
     size_parameter: str = "per_page"
+    smallest: int = 1
     largest: int = 100
     next: str = ""  # where the body holds the next cursor or page number
     parameter: str = "page"  # the parameter it goes into
+    count: str = ""  # where the body holds the number of pages; they are asked for with `page`
 
 
 class RateLimit(_Strict):
@@ -102,10 +109,15 @@ class Check(_Strict):
     """The call that proves a connection and names its account."""
 
     method: Literal["GET", "POST"] = "GET"
-    path: str
+    path: str  # `{name}` is filled with what was typed into the field of the API key; not a secret one
     account: str
     label: str
     scopes_header: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the API key that the path names."""
+        return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
 
 class Revoke(_Strict):
@@ -152,6 +164,13 @@ class Manifest(_Strict):
     revoke: Revoke | None = None
     scopes: dict[str, Scope] = {}
     sandbox: SandboxPaths | None = None
+
+    @model_validator(mode="after")
+    def _asks_only_for_what_is_no_secret(self) -> Self:
+        plain = {field.name for field in self.api_key.fields if not field.secret} if self.api_key else set()
+        if unknown := set(self.check.fields) - plain:
+            raise ValueError(f"check.path names {sorted(unknown)}, which are no fields of the API key, or secret ones")
+        return self
 
     @property
     def auth_schemes(self) -> tuple[AuthScheme, ...]:

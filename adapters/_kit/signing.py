@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from adapters._kit.manifest import Manifest
 from domain.catalogue import AuthScheme, Credential
@@ -19,6 +20,14 @@ def sign(manifest: Manifest, credential: Credential) -> dict[str, str]:
     if manifest.api_key.sign == "basic":
         return basic(*(_named(credential.secrets, name, manifest) for name in names[:2]))
     return bearer(_named(credential.secrets, names[0], manifest))
+
+
+def check_path(manifest: Manifest, credential: Credential) -> str:
+    """The path of the connection test, with what a person typed into the fields it names (never secret ones)."""
+    path = manifest.check.path
+    for name in manifest.check.fields:
+        path = path.replace(f"{{{name}}}", quote(_named(credential.secrets, name, manifest).reveal(), safe=""))
+    return path
 
 
 def bearer(token: Secret) -> dict[str, str]:

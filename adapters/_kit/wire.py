@@ -76,6 +76,7 @@ class Wire:
         }
 
     async def aclose(self) -> None:
+        """Close every connection."""
         for session in self._sessions.values():
             await session.close()
 

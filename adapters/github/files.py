@@ -4,9 +4,7 @@ import binascii
 from base64 import b64decode, b64encode
 from typing import Literal, TypeAlias
 
-from pydantic import AliasPath
-
-from adapters._kit import Annotated, Call, Effect, Field, Part, Result, action, given
+from adapters._kit import AliasPath, Annotated, Call, Effect, Field, Part, Result, action, given
 from adapters.github.parameters import BranchName, CommitMessage, FilePath, Owner, RepoName, Sha
 from adapters.github.repositories import default_branch, head_of
 from domain.errors import AlreadyThere, NotThere, Rejected

@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from pydantic import AliasPath, field_validator
-
-from adapters._kit import Annotated, Call, Effect, Field, Result, action, given
+from adapters._kit import AliasPath, Annotated, Call, Effect, Field, Result, action, field_validator, given
 from adapters.github.parameters import Body, IssueNumber, Labels, Limit, Logins, Owner, RepoName, Title
 from domain.errors import NotThere
 from domain.json import Json, JsonObject

@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AliasPath
-
-from adapters._kit import Annotated, Call, Effect, Field, Result, action, given
+from adapters._kit import AliasPath, Annotated, Call, Effect, Field, Result, action, given
 from adapters.github.parameters import Body, BranchName, Limit, Owner, PullNumber, RepoName, Sha, Title
 from domain.errors import AlreadyThere, Rejected
 

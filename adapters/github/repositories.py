@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AliasPath
-
-from adapters._kit import Annotated, Call, Effect, Field, Result, action, given
+from adapters._kit import AliasPath, Annotated, Call, Effect, Field, Result, action, given
 from adapters.github.parameters import BranchName, Limit, Owner, RepoName, Sha
 from domain.errors import AlreadyThere, NotThere, Rejected
 

@@ -15,11 +15,11 @@ from adapters._kit.sandbox import RateLimits, SandboxControl, StateFile
 from adapters.github.sandbox_git import Commit, File, ObjectStore, Signature
 
 CLIENT_ID = "mandate-sandbox"
-CLIENT_SECRET = "mandate-sandbox-secret"  # noqa: S105  # printed on purpose
-TOKEN_REPO = "ghp_sandbox_lin_repo"  # noqa: S105  # printed on purpose
-TOKEN_READ_ONLY = "ghp_sandbox_lin_read_only"  # noqa: S105  # printed on purpose
-TOKEN_EVERYTHING = "ghp_sandbox_lin_everything"  # noqa: S105  # printed on purpose
-TOKEN_SAM = "ghp_sandbox_sam_repo"  # noqa: S105  # printed on purpose
+CLIENT_SECRET = "mandate-sandbox-secret"  # printed on purpose
+TOKEN_REPO = "ghp_sandbox_lin_repo"  # printed on purpose
+TOKEN_READ_ONLY = "ghp_sandbox_lin_read_only"  # printed on purpose
+TOKEN_EVERYTHING = "ghp_sandbox_lin_everything"  # printed on purpose
+TOKEN_SAM = "ghp_sandbox_sam_repo"  # printed on purpose
 
 _BEGINNING = "2026-01-12T09:00:00Z"
 

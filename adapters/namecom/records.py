@@ -45,7 +45,8 @@ class Plan:
 
 def plan(there: Sequence[Record], type: Type, values: Sequence[str], ttl: int, priority: int | None) -> Plan:
     """The fewest calls: records with a wanted answer stay or are corrected, others are rewritten before any
-    is added."""
+    is added.
+    """
     keep: list[Record] = []
     change: list[Change] = []
     spare: list[Record] = []
@@ -98,10 +99,8 @@ class Records:
         there = [record for record in await self.all() if record.type == type and record.host.lower() == host]
         steps = plan(there, type, values, ttl, priority)
         made = list(steps.keep)
-        for change in steps.change:
-            made.append(await self.replace(change.record_id, type, host, change.answer, ttl, priority))
-        for answer in steps.add:
-            made.append(await self.create(type, host, answer, ttl, priority))
+        made += [await self.replace(each.record_id, type, host, each.answer, ttl, priority) for each in steps.change]
+        made += [await self.create(type, host, answer, ttl, priority) for answer in steps.add]
         for record in steps.remove:
             await self.delete(record.id)
         return sorted(made, key=lambda record: record.id)

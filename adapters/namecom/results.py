@@ -7,9 +7,7 @@ way to an agent, and an amount that is compared with a limit must not change on 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator
-
-from adapters._kit import Field, Result
+from adapters._kit import AliasChoices, BeforeValidator, Field, Result
 from domain.json import Json
 
 _CENT = Decimal("0.01")
@@ -17,7 +15,8 @@ _CENT = Decimal("0.01")
 
 def decimal_text(amount: Json) -> Json:
     """A JSON number as decimal text with at least two places; anything else as it is, for the schema to
-    judge."""
+    judge.
+    """
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
         return amount
     try:

@@ -52,7 +52,7 @@ def sandbox(
     )
 
 
-def _about(request: Request) -> Response:
+def _about(_: Request) -> Response:
     """What this is, for whoever opens its address."""
     words = "This is a sandbox that comes with Mandate. It is not name.com; nothing here is for sale."
     return JSONResponse({"sandbox": True, "message": words})

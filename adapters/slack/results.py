@@ -1,8 +1,6 @@
 """What the actions on Slack answer with."""
 
-from pydantic import AliasChoices, AliasPath
-
-from adapters._kit import Field, Result
+from adapters._kit import AliasChoices, AliasPath, Field, Result
 
 
 class Account(Result):

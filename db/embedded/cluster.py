@@ -64,6 +64,7 @@ class Cluster:
 
     @property
     def dsn(self) -> str:
+        """Its address, by socket: it holds no password, since the folder of the socket is its lock."""
         return f"postgresql://postgres@/postgres?host={quote(str(self._sockets))}"
 
     def ensure_running(self) -> None:

@@ -37,6 +37,7 @@ class ServerUser:
 
     @classmethod
     def choose(cls) -> "ServerUser":
+        """Whom this process can start PostgreSQL as. Raises `EmbeddedPostgresFailed` when there is nobody."""
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid(), borrowed=False)
         try:
@@ -73,6 +74,7 @@ class ServerUser:
         folder.chmod(0o700)
 
     def can_enter(self, folder: Path) -> bool:
+        """Whether this user reaches the folder, whatever lies above it."""
         return self.run("/bin/sh", "-c", 'test -x "$0"', folder, timeout_s=10).returncode == 0
 
 
@@ -84,9 +86,11 @@ class Programs:
     user: ServerUser
 
     def run(self, name: str, *words: str | Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        """Run one of them to its end. Raises `OSError` and `subprocess.TimeoutExpired`."""
         return self.user.run(self.folder / name, *words, timeout_s=timeout_s)
 
     def work(self) -> bool:
+        """Whether they run on this machine, for this user."""
         try:
             return self.run("postgres", "--version", timeout_s=30).returncode == 0
         except OSError:

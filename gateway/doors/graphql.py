@@ -1,18 +1,19 @@
 """GraphQL over HTTP and over WebSocket (`graphql-transport-ws`), on one address."""
 
-import asyncio
 import json
+import re
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import orjson
+from cross_web.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -20,13 +21,16 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from domain.callers import Caller
 from domain.errors import DependencyDown, MandateError, Unauthenticated
 from gateway.doors.authentication import caller_of
+from gateway.doors.bodies import bounded_body, replayed
+from gateway.doors.lifetime import bound_to_token
 from gateway.wiring import Gateway
 from schema.build import schema
 from schema.context import NOBODY, Context
 
-LARGEST_BODY_BYTES = 1_048_576
 MOST_SUBSCRIPTIONS = 100
 INIT_SECONDS = 10
+
+_OBJECT = re.compile(rb"[ \t\r\n]*[{\[]")  # a list would be a batch, which is refused in its own words
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; "
@@ -53,7 +57,9 @@ class GraphQLDoor(GraphQL[Context, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or one socket."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            with ExitStack() as endings:
+                scope["mandate.endings"] = endings
+                await super().__call__(scope, receive, send)
             return
         request = Request(scope)
         answer = self._page(request)
@@ -65,11 +71,18 @@ class GraphQLDoor(GraphQL[Context, None]):
         if answer is not None:
             await answer(scope, receive, send)
             return
-        body = await _bounded_body(receive)
+        body = await bounded_body(receive)
         if body is None:
             await problem(413, "TOO_LARGE", "The request is larger than 1 MiB.")(scope, receive, send)
             return
-        await super().__call__(scope, _replayed(body, receive), send)
+        if not _OBJECT.match(body):
+            await problem(400, "BAD_REQUEST", "The body must be a JSON object with a `query`.")(scope, receive, send)
+            return
+        try:
+            answer = await self.run(Request(scope, replayed(body, receive)))
+        except HTTPException as error:
+            answer = problem(error.status_code, "BAD_REQUEST", error.reason)
+        await answer(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         """A socket has no caller until its `connection_init`."""
@@ -80,18 +93,17 @@ class GraphQLDoor(GraphQL[Context, None]):
             context.socket = request
         return context
 
-    async def on_ws_connect(self, context: Context) -> None:  # type: ignore[override]  # no payload goes with the ack
+    async def on_ws_connect(self, context: Context) -> None:
         """The token comes in `connection_init` or in the handshake's header; the socket ends when the token does."""
         socket = cast(WebSocket, context.socket)
         params: Mapping[str, object] = context.connection_params or {}
-        given = params.get("authorization", params.get("Authorization"))
+        said = params.get("authorization", params.get("Authorization"))
+        given = said if isinstance(said, str) else None
         try:
-            context.caller = await caller_of(self._gateway, socket, given if isinstance(given, str) else None)
+            context.caller = await caller_of(self._gateway, socket, given)
         except MandateError:
             raise ConnectionRejectionError from None
-        if context.caller.expires_at is not None:
-            left = (context.caller.expires_at - datetime.now(UTC)).total_seconds()
-            context.end = asyncio.get_running_loop().call_later(max(left, 0), _end, socket)
+        bound_to_token(self._gateway, socket, context.caller, given, cast(ExitStack, socket.scope["mandate.endings"]))
         await super().on_ws_connect(context)
 
     def encode_json(self, data: object) -> str:
@@ -135,44 +147,3 @@ def problem(status: int, code: str, message: str, headers: Mapping[str, str] | N
     """In GraphQL's own shape, so that a client needs one way of reading."""
     content = {"errors": [{"message": message, "extensions": {"code": code}}]}
     return JSONResponse(content, status_code=status, headers=headers)
-
-
-def _end(socket: WebSocket) -> None:
-    async def close() -> None:
-        with suppress(RuntimeError):
-            if socket.application_state is not WebSocketState.DISCONNECTED:
-                await socket.close(4403, "The token has expired.")
-
-    task = asyncio.ensure_future(close())
-    _CLOSING.add(task)
-    task.add_done_callback(_CLOSING.discard)
-
-
-_CLOSING: set["asyncio.Task[None]"] = set()
-
-
-async def _bounded_body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than is read."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return b"".join(parts)
-        part = message.get("body", b"")
-        size += len(part)
-        if size > LARGEST_BODY_BYTES:
-            return None
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The body once more, for whoever reads next."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return again

@@ -88,7 +88,7 @@ async def test_a_tenant_is_heard_again_after_nobody_listened(stage: Stage, tenan
 async def test_the_hot_path_is_heard_too(stage: Stage, tenant: str) -> None:
     here, there = await stage.process(), await stage.process()
     subscription = await there.follow(tenant)
-    position = await here.gate.record(tenant, Occurrence(type="execution.denied", actor="agent:1"))
+    position = await here.gate.refuse(tenant, Occurrence(type="execution.denied", actor="agent:1"))
     here.bus.tell(tenant, position)
     assert positions(await take(subscription, 1)) == [position]
 

@@ -28,10 +28,12 @@ async def emulate_gateway(
         },
         "egress": {"allow": ["127.0.0.0/8"]},
     }
-    async with new_database(postgres_url, migrated_template) as address:
-        async with running_gateway(address, tmp_path_factory.mktemp("gateway"), file=file) as running:
-            emulate.allow_redirect(f"{running.url}/oauth/callback")
-            yield running
+    async with (
+        new_database(postgres_url, migrated_template) as address,
+        running_gateway(address, tmp_path_factory.mktemp("gateway"), file=file) as running,
+    ):
+        emulate.allow_redirect(f"{running.url}/oauth/callback")
+        yield running
 
 
 def _service(app: OAuthApp, base_url: str, authorize_url: str, token_url: str) -> Json:

@@ -1,8 +1,7 @@
 """The steps of a journey through a running gateway to a service that somebody else wrote."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from typing import Any
 
 from tests.support.consent import consent_in_browser
@@ -15,7 +14,7 @@ subscription ($session: ID!) {
 """
 EXECUTION_EVENTS = """
 subscription ($connection: ID!, $after: String) {
-  executionEvents(connection: $connection, after: $after) { cursor status execution { id status action { slug } } }
+  executionEvents(connection: $connection, after: $after) { cursor status execution { id action { slug } } }
 }
 """
 

@@ -79,6 +79,4 @@ def _form_for(user: str, page: httpx2.Response) -> _Form:
         if form.user == user:
             return form
     offered = ", ".join(form.user for form in reader.forms) or "nobody"
-    raise ConsentRefused(
-        f"the consent page (status {page.status_code}) has no button for {user}; it offers {offered}"
-    )
+    raise ConsentRefused(f"the consent page (status {page.status_code}) has no button for {user}; it offers {offered}")

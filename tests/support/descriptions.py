@@ -63,16 +63,9 @@ class Description:
     def routes(self) -> set[str]:
         """All routes, as `GET /path/{parameter}`."""
         paths: Shape = self.document["paths"]
-        return {
-            f"{method.upper()} {path}"
-            for path, item in paths.items()
-            for method in item
-            if method in _METHODS
-        }
+        return {f"{method.upper()} {path}" for path, item in paths.items() for method in item if method in _METHODS}
 
-    def _route(
-        self, method: str, path: str
-    ) -> tuple[str, Mapping[str, Sequence[str]], Shape, Sequence[Shape]] | None:
+    def _route(self, method: str, path: str) -> tuple[str, Mapping[str, Sequence[str]], Shape, Sequence[Shape]] | None:
         """The plainest route that fits: one without parameters goes before one with."""
         for route, item in sorted(self.document["paths"].items(), key=lambda each: each[0].count("{")):
             names = re.findall(r"\{([^}]+)\}", route)
@@ -83,9 +76,7 @@ class Description:
                 return route, values, item[method], item.get("parameters", ())
         return None
 
-    def _body_mistakes(
-        self, outgoing: Outgoing, operation: Shape, parameters: Sequence[Shape]
-    ) -> Iterator[str]:
+    def _body_mistakes(self, outgoing: Outgoing, operation: Shape, parameters: Sequence[Shape]) -> Iterator[str]:
         fields = [each for each in parameters if each["in"] == "formData"]
         described = self._shape(operation.get("requestBody", {}))
         whole = next((each for each in parameters if each["in"] == "body"), None)
@@ -114,9 +105,7 @@ class Description:
                 tried = [self._schema_mistakes(sent, each, where) for each in schema[choice]]
                 if all(tried):
                     return min(tried, key=len)
-        whole = [
-            wrong for each in schema.get("allOf", ()) for wrong in self._schema_mistakes(sent, each, where)
-        ]
+        whole = [wrong for each in schema.get("allOf", ()) for wrong in self._schema_mistakes(sent, each, where)]
         if not _is_of(sent, schema.get("type")):
             return [*whole, f"{where} is not of type {schema['type']}"]
         if "enum" in schema and sent not in schema["enum"]:
@@ -149,9 +138,7 @@ class Description:
         return shape
 
 
-def _parameter_mistakes(
-    place: str, sent: Mapping[str, Sequence[str]], parameters: Sequence[Shape]
-) -> Iterator[str]:
+def _parameter_mistakes(place: str, sent: Mapping[str, Sequence[str]], parameters: Sequence[Shape]) -> Iterator[str]:
     described = {each["name"]: each for each in parameters if each["in"] == place}
     for name, parameter in described.items():
         if parameter.get("required") and not any(sent.get(name, ())):
@@ -170,9 +157,7 @@ def _parameter_mistakes(
 def _is_of(sent: Any, named: str | Sequence[str] | None) -> bool:
     """Whether JSON is of the type; OpenAPI 3.1 may name several. True and false are no numbers here."""
     names = [named] if isinstance(named, str) else named or list(_TYPES)
-    return any(
-        isinstance(sent, _TYPES[name]) and (name == "boolean" or not isinstance(sent, bool)) for name in names
-    )
+    return any(isinstance(sent, _TYPES[name]) and (name == "boolean" or not isinstance(sent, bool)) for name in names)
 
 
 def _single(form: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -81,7 +81,8 @@ def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
 @contextmanager
 def _running(log: Path) -> Iterator[Emulate]:
     with log.open("w") as errors, _node(errors) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         try:
             _say(process.stdin, _seed())
             urls = _hear(process.stdout)

@@ -100,7 +100,8 @@ class Socket:
             return json.loads(await self.connection.recv())
 
     async def subscribe(self, query: str, variables: Mapping[str, Json] | None = None, name: str = "1") -> None:
-        await self.send({"id": name, "type": "subscribe", "payload": {"query": query, "variables": dict(variables or {})}})
+        payload: Json = {"query": query, "variables": dict(variables or {})}
+        await self.send({"id": name, "type": "subscribe", "payload": payload})
 
     async def next(self) -> Any:
         """The data of the next event; fails on anything else."""
@@ -151,9 +152,11 @@ async def running_gateway(
             **settings,
         }
     )
-    async with development(read, "127.0.0.1", listener.getsockname()[1]) as made:
-        async with serving(application(made.plan, made.sandboxes), listener=listener) as url:
-            yield RunningGateway(url, made, read)
+    async with (
+        development(read, "127.0.0.1", listener.getsockname()[1]) as made,
+        serving(application(made.plan, made.sandboxes), listener=listener) as url,
+    ):
+        yield RunningGateway(url, made, read)
 
 
 @pytest.fixture(scope="session")
@@ -169,11 +172,13 @@ async def gateway(
     postgres_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[RunningGateway]:
     """One gateway for the module, without Redis."""
-    async with new_database(postgres_url, migrated_template) as address:
-        async with running_gateway(
+    async with (
+        new_database(postgres_url, migrated_template) as address,
+        running_gateway(
             address, tmp_path_factory.mktemp("gateway"), allowed_redirects=("https://app.example/done",)
-        ) as running:
-            yield running
+        ) as running,
+    ):
+        yield running
 
 
 @dataclass(frozen=True)

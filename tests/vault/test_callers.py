@@ -37,7 +37,7 @@ class Door:
         self.lookups = 0
         self.opened = Authenticator(KEYS, self.find, AccessTokens([trusted(source), *more]), lambda: self.now)
 
-    async def find(self, id: UUID) -> KeyRecord | None:  # noqa: A002 - the word for it
+    async def find(self, id: UUID) -> KeyRecord | None:
         self.lookups += 1
         return self.kept.get(id)
 
@@ -148,7 +148,7 @@ async def test_a_key_ends_when_it_says() -> None:
 
 
 async def test_a_silent_database_is_not_a_bad_key() -> None:
-    async def unreachable(id: UUID) -> KeyRecord | None:  # noqa: A002 - the word for it
+    async def unreachable(id: UUID) -> KeyRecord | None:
         raise DependencyDown("The database does not answer.")
 
     opened = Authenticator(KEYS, unreachable, AccessTokens([]))

@@ -236,15 +236,11 @@ async def test_an_issue_is_opened_changed_commented_closed_and_found(github: Tri
     assert await github.run("list_comments", **LIGHTHOUSE, **number) == [comment]
     assert (await github.run("get_issue", **LIGHTHOUSE, **number))["comments"] == 1
     found = await github.run("search_issues", query="hoarse is:closed repo:lin-harbour/lighthouse")
-    assert [(each["number"], each["repository"]) for each in found] == [
-        (made["number"], "lin-harbour/lighthouse")
-    ]
+    assert [(each["number"], each["repository"]) for each in found] == [(made["number"], "lin-harbour/lighthouse")]
 
 
 async def test_a_pull_request_is_no_issue(github: Trial) -> None:
-    pull = await github.run(
-        "create_pull_request", **LIGHTHOUSE, title="Bright", head="brighter-lamp", base="main"
-    )
+    pull = await github.run("create_pull_request", **LIGHTHOUSE, title="Bright", head="brighter-lamp", base="main")
     with pytest.raises(NotThere, match="get_pull_request"):
         await github.run("get_issue", **LIGHTHOUSE, number=pull["number"])
     found = await github.run("search_issues", query="Bright", kind="pull-request")
@@ -261,9 +257,7 @@ async def test_a_pull_request_is_opened_read_and_merged(github: Trial) -> None:
     assert (made["state"], made["is_draft"], made["head_branch"]) == ("open", False, "brighter-lamp")
     with pytest.raises(Rejected):
         await github.run("create_pull_request", **told)
-    assert [each["number"] for each in await github.run("list_pull_requests", **LIGHTHOUSE)] == [
-        made["number"]
-    ]
+    assert [each["number"] for each in await github.run("list_pull_requests", **LIGHTHOUSE)] == [made["number"]]
     seen = await github.run("get_pull_request", **LIGHTHOUSE, **number)
     merge = await github.run(
         "merge_pull_request", **LIGHTHOUSE, **number, expected_head=seen["head_sha"], method="squash"
@@ -275,15 +269,11 @@ async def test_a_pull_request_is_opened_read_and_merged(github: Trial) -> None:
 
 
 async def test_a_pull_request_is_merged_as_it_was_seen_or_not_at_all(github: Trial) -> None:
-    made = await github.run(
-        "create_pull_request", **LIGHTHOUSE, title="Bright", head="brighter-lamp", base="main"
-    )
+    made = await github.run("create_pull_request", **LIGHTHOUSE, title="Bright", head="brighter-lamp", base="main")
     told = {**LIGHTHOUSE, "branch": "brighter-lamp", "path": "late.md", "content": "", "message": "Late"}
     await github.run("put_file", **told)
     with pytest.raises(AlreadyThere):
-        await github.run(
-            "merge_pull_request", **LIGHTHOUSE, number=made["number"], expected_head=made["head_sha"]
-        )
+        await github.run("merge_pull_request", **LIGHTHOUSE, number=made["number"], expected_head=made["head_sha"])
 
 
 # --------------------------------------------------------------------------------------- when things go wrong
@@ -318,12 +308,8 @@ async def test_a_lost_answer_to_a_write_may_have_happened(github: Trial) -> None
     assert (await github.effects())["POST /repos/{owner}/{repo}/issues"] == 1
 
 
-@pytest.mark.parametrize(
-    "step", ["GET */git/ref/*", "GET */git/commits/*", "POST */git/trees", "POST */git/commits"]
-)
-async def test_a_push_that_lost_an_answer_before_moving_the_branch_has_not_happened(
-    github: Trial, step: str
-) -> None:
+@pytest.mark.parametrize("step", ["GET */git/ref/*", "GET */git/commits/*", "POST */git/trees", "POST */git/commits"])
+async def test_a_push_that_lost_an_answer_before_moving_the_branch_has_not_happened(github: Trial, step: str) -> None:
     await github.misbehave("reset", step)
     files = [{"path": "mine.md", "content": ""}]
     with pytest.raises(AnswerLost) as lost:

@@ -38,9 +38,7 @@ def test_every_action_and_parameter_is_described(offline: Integration) -> None:
 
 def test_only_merging_is_destructive_and_only_updating_may_be_repeated(offline: Integration) -> None:
     actions = offline.actions.values()
-    assert [each.slug for each in actions if each.effect is Effect.DESTRUCTIVE] == [
-        "github.merge_pull_request"
-    ]
+    assert [each.slug for each in actions if each.effect is Effect.DESTRUCTIVE] == ["github.merge_pull_request"]
     repeatable = [each.slug for each in actions if each.effect is not Effect.READ and each.is_idempotent]
     assert repeatable == ["github.update_issue"]
 

@@ -177,9 +177,7 @@ async def test_links_lead_back_to_where_it_is_mounted(client: httpx2.AsyncClient
         (TOKEN_SAM, "PATCH", LIGHTHOUSE, 403),
     ],
 )
-async def test_scopes_and_ownership_decide(
-    github: Service, token: str, method: str, path: str, status: int
-) -> None:
+async def test_scopes_and_ownership_decide(github: Service, token: str, method: str, path: str, status: int) -> None:
     body: JsonValue = {"title": "x", "name": "x"} if method != "GET" else None
     answer = await github.call(method, path, body, token)
     assert answer.status_code == status
@@ -265,9 +263,7 @@ async def test_the_answer_is_form_encoded_unless_json_is_asked_for(github: Servi
         ({"code": "unknown"}, "bad_verification_code"),
     ],
 )
-async def test_a_wrong_exchange_is_refused_with_200(
-    github: Service, change: dict[str, str], error: str
-) -> None:
+async def test_a_wrong_exchange_is_refused_with_200(github: Service, change: dict[str, str], error: str) -> None:
     told = await github.consent(code_challenge=challenge_of(VERIFIER), code_challenge_method="S256")
     answer = await github.exchange(**{"code": told["code"][0], "code_verifier": VERIFIER, **change})
     assert (answer.status_code, answer.json()["error"]) == (200, error)
@@ -369,9 +365,7 @@ async def test_several_files_are_pushed_in_one_commit(github: Service) -> None:
     git = f"{LIGHTHOUSE}/git"
     head = (await github.call("GET", f"{git}/ref/heads/main")).json()["object"]["sha"]
     base = (await github.call("GET", f"{git}/commits/{head}")).json()["tree"]["sha"]
-    blob = (await github.call("POST", f"{git}/blobs", {"content": "AAEC", "encoding": "base64"})).json()[
-        "sha"
-    ]
+    blob = (await github.call("POST", f"{git}/blobs", {"content": "AAEC", "encoding": "base64"})).json()["sha"]
     entries: JsonValue = [
         {"path": "bin/lamp", "mode": "100755", "type": "blob", "sha": blob},
         {"path": "docs/new.md", "mode": "100644", "type": "blob", "content": "new\n"},
@@ -426,9 +420,7 @@ async def test_an_issue_is_opened_commented_and_closed(github: Service) -> None:
         ([1], 400),
     ],
 )
-async def test_a_wrong_issue_is_refused_in_githubs_shape(
-    github: Service, body: JsonValue, status: int
-) -> None:
+async def test_a_wrong_issue_is_refused_in_githubs_shape(github: Service, body: JsonValue, status: int) -> None:
     answer = await github.call("POST", f"{LIGHTHOUSE}/issues", body)
     assert answer.status_code == status
     assert await github.effects() == {}
@@ -450,9 +442,7 @@ async def test_missing_titles_are_named_as_github_names_them(github: Service) ->
         ("label:docs", TOKEN_SAM, [2]),
     ],
 )
-async def test_search_finds_what_the_token_may_see(
-    github: Service, query: str, token: str, numbers: list[int]
-) -> None:
+async def test_search_finds_what_the_token_may_see(github: Service, query: str, token: str, numbers: list[int]) -> None:
     request = httpx2.QueryParams({"q": query})
     found = (await github.call("GET", f"/search/issues?{request}", token=token)).json()
     assert [item["number"] for item in found["items"]] == numbers
@@ -498,9 +488,7 @@ async def test_two_changes_to_one_file_cannot_be_merged(github: Service) -> None
         ("422", 422),
     ],
 )
-async def test_a_fault_answers_in_place_of_the_service_and_only_once(
-    github: Service, kind: str, status: int
-) -> None:
+async def test_a_fault_answers_in_place_of_the_service_and_only_once(github: Service, kind: str, status: int) -> None:
     await github.fault(kind, "POST /repos/*/issues", retry_after=7)
     assert (await github.call("GET", "/user")).status_code == 200
     answers = [await github.call("POST", f"{LIGHTHOUSE}/issues", {"title": "x"}) for _ in range(2)]
@@ -556,9 +544,7 @@ async def test_control_routes_are_closed_to_pages_and_when_switched_off(
     github: Service, client: httpx2.AsyncClient
 ) -> None:
     told = b'{"kind": "500"}'
-    plain = await client.post(
-        f"{github.base}/_sandbox/faults", content=told, headers={"Content-Type": "text/plain"}
-    )
+    plain = await client.post(f"{github.base}/_sandbox/faults", content=told, headers={"Content-Type": "text/plain"})
     assert plain.status_code == 422
     unknown = await client.post(f"{github.base}/_sandbox/faults", json={"kind": "earthquake"})
     assert unknown.status_code == 422
@@ -576,10 +562,7 @@ async def test_tokens_and_data_outlive_a_restart(client: httpx2.AsyncClient, tmp
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     async with serving(sandbox(file)) as base:
         service = Service(base, client)
-        titles = [
-            issue["title"]
-            for issue in (await service.call("GET", f"{LIGHTHOUSE}/issues", token=token)).json()
-        ]
+        titles = [issue["title"] for issue in (await service.call("GET", f"{LIGHTHOUSE}/issues", token=token)).json()]
         assert titles[0] == "Remember"
         assert (await service.call("GET", "/user", token=other)).status_code == 401
         read = (await service.call("GET", f"{LIGHTHOUSE}/contents/README.md", token=token)).json()

@@ -137,14 +137,10 @@ def repeating(chunk: bytes, pause: float = 0) -> Callable[[Visit], Awaitable[Non
 
 
 async def get(transport: Transport, server: Hostile, **more: float) -> Incoming:
-    return await transport.send(
-        Outgoing("GET", server.url("/?token=canary"), {"authorization": "canary"}), **more
-    )
+    return await transport.send(Outgoing("GET", server.url("/?token=canary"), {"authorization": "canary"}), **more)
 
 
-async def failure_of(
-    script: Script, timeouts: Timeouts | None = None, caps: Caps | None = None
-) -> Unanswered:
+async def failure_of(script: Script, timeouts: Timeouts | None = None, caps: Caps | None = None) -> Unanswered:
     """How a GET ends; whatever it says tells nothing of the request, and it was asked exactly once."""
     async with served(script, timeouts=timeouts, caps=caps) as (server, transport):
         with pytest.raises(Unanswered) as caught:

@@ -58,9 +58,7 @@ def integration(
 ) -> FolderIntegration:
     """The made-up service as the catalogue has it, connected by API key."""
     form = {"sign": "bearer", "fields": [{"name": "token", "title": "Token", "description": "Theirs."}]}
-    return FolderIntegration(
-        manifest(**{"api_key": form, **changes}), definitions, transport, Override(), None
-    )
+    return FolderIntegration(manifest(**{"api_key": form, **changes}), definitions, transport, Override(), None)
 
 
 def setting(fields: Mapping[str, str] | None = None) -> CallSetting:

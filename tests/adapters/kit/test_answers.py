@@ -158,9 +158,7 @@ def test_without_a_wait_the_reset_time_counts_when_nothing_remains() -> None:
     assert wait_of(reply(429, None, **told, x_ratelimit_remaining="9")) is None
 
 
-@pytest.mark.parametrize(
-    "nonsense", ["soon", "", "-5", "1e9", "²", "9" * 5000, "Mon, 99 Foo 2026 99:99:99 GMT"]
-)
+@pytest.mark.parametrize("nonsense", ["soon", "", "-5", "1e9", "²", "9" * 5000, "Mon, 99 Foo 2026 99:99:99 GMT"])
 def test_a_nonsensical_wait_is_no_wait(nonsense: str) -> None:
     assert wait_of(reply(429, None, retry_after=nonsense)) is None
 

@@ -25,9 +25,7 @@ FORMED = manifest(
         "pages": {"style": "cursor", "method": "POST", "next": "next", "parameter": "cursor"},
     }
 )
-NUMBERED = manifest(
-    http={"base_url": BASE_URL, "pages": {"style": "page", "next": "nextPage", "parameter": "page"}}
-)
+NUMBERED = manifest(http={"base_url": BASE_URL, "pages": {"style": "page", "next": "nextPage", "parameter": "page"}})
 
 
 def yes(times: int = 1) -> CannedTransport:

@@ -82,9 +82,7 @@ def test_what_a_service_describes_passes(method: str, path: str, body: object) -
         ("POST", "/boats", [], "body is not of type object"),
     ],
 )
-def test_what_a_service_would_not_understand_is_noticed(
-    method: str, path: str, body: object, said: str
-) -> None:
+def test_what_a_service_would_not_understand_is_noticed(method: str, path: str, body: object, said: str) -> None:
     (mistake,) = mistakes(method, path, body)
     assert said in mistake
 

@@ -210,7 +210,7 @@ class Zone:
         self.names = {**ZONE, **names}
         self.asked = 0
 
-    async def resolve(self, host: str, port: int) -> Sequence[str]:  # noqa: ARG002
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
         self.asked += 1
         if self.answers:
             return self.answers.pop(0)
@@ -240,12 +240,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 
 def test_at_least_what_the_standard_library_calls_not_global_is_refused() -> None:
     dice = random.Random(20260101)  # noqa: S311
-    edges = [
-        f"{first}.{second}.{third}.0"
-        for first in range(256)
-        for second in (0, 64, 128, 255)
-        for third in (0, 2)
-    ]
+    edges = [f"{first}.{second}.{third}.0" for first in range(256) for second in (0, 64, 128, 255) for third in (0, 2)]
     four = [IPv4Address(dice.getrandbits(32)) for _ in range(2000)] + [IPv4Address(each) for each in edges]
     six = [IPv6Address(dice.getrandbits(128) >> shift) for shift in range(128) for _ in range(20)]
     addresses: list[IPv4Address | IPv6Address] = [*four, *six]
@@ -332,9 +327,7 @@ async def test_the_operating_systems_localhost_is_refused_too() -> None:
 async def test_a_name_that_changes_its_mind_is_judged_at_every_connection() -> None:
     async with hostile(answers_all) as server:
         zone = Zone(["127.0.0.1"], ["10.0.0.1"])
-        transport = HttpTransport(
-            Egress.allowing(sockets=["10.0.0.1:1"]), version="0", tls=TLS, resolver=zone
-        )
+        transport = HttpTransport(Egress.allowing(sockets=["10.0.0.1:1"]), version="0", tls=TLS, resolver=zone)
         async with transport:
             for _ in range(4):
                 failure = await refusal_of(transport, f"https://rebind.example:{server.port}/")
@@ -373,24 +366,17 @@ async def test_a_redirect_is_handed_back_and_not_followed(status: int) -> None:
 
         async def redirects(visit: Visit) -> None:
             await visit.request()
-            visit.say(
-                b"HTTP/1.1 %d Go\r\nlocation: %s\r\ncontent-length: 0\r\n\r\n"
-                % (status, target.url().encode())
-            )
+            visit.say(b"HTTP/1.1 %d Go\r\nlocation: %s\r\ncontent-length: 0\r\n\r\n" % (status, target.url().encode()))
 
         async with hostile(redirects) as server:
             policy = Egress.allowing(networks=["127.0.0.0/8"], http=True)
             async with HttpTransport(policy, version="0", tls=TLS) as transport:
-                answer = await transport.send(
-                    Outgoing("GET", server.url(), {"authorization": "Bearer canary"})
-                )
+                answer = await transport.send(Outgoing("GET", server.url(), {"authorization": "Bearer canary"}))
             assert (answer.status, answer.headers["location"]) == (status, target.url())
         assert target.connections == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
-)
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"])
 async def test_a_proxy_in_the_environment_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with hostile(answers_all) as proxy, hostile(answers_all) as server:
         monkeypatch.setenv(name, proxy.url())
@@ -446,9 +432,7 @@ async def test_a_full_pool_makes_a_caller_wait_no_longer_than_a_connection_may_t
 
     async with hostile(holds) as server:
         caps, timeouts = Caps(connections_per_host=1), Timeouts(connect=0.2)
-        async with HttpTransport(
-            server.allowed, version="0", tls=TLS, caps=caps, timeouts=timeouts
-        ) as transport:
+        async with HttpTransport(server.allowed, version="0", tls=TLS, caps=caps, timeouts=timeouts) as transport:
             first = asyncio.create_task(transport.send(Outgoing("GET", server.url(), {})))
             await _until_asked(server)
             assert (await refusal_of(transport, server.url())).code == "connect_timeout"

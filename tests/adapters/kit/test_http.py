@@ -124,7 +124,7 @@ class Finder:
     def __init__(self, fault: Exception | None) -> None:
         self.fault = fault
 
-    async def resolve(self, host: str, port: int) -> list[str]:  # noqa: ARG002
+    async def resolve(self, host: str, port: int) -> list[str]:
         if self.fault is not None:
             raise self.fault
         await asyncio.Event().wait()
@@ -138,9 +138,7 @@ class Finder:
 )
 async def test_a_name_that_cannot_be_found_is_not_sent(fault: Exception | None, code: str) -> None:
     timeouts = Timeouts(connect=0.1)
-    async with HttpTransport(
-        Egress(), version="0", tls=TLS, timeouts=timeouts, resolver=Finder(fault)
-    ) as transport:
+    async with HttpTransport(Egress(), version="0", tls=TLS, timeouts=timeouts, resolver=Finder(fault)) as transport:
         with pytest.raises(NotSent) as caught:
             await transport.send(Outgoing("GET", "https://nowhere.example/?token=canary", {}))
     assert caught.value.code == code
@@ -298,9 +296,7 @@ async def test_an_oauth_client_goes_the_same_way() -> None:
         async with client:
             token = await client.fetch_token(server.url("/token"), code="c", grant_type="authorization_code")
             with pytest.raises(httpx2.ConnectError) as caught:
-                await client.fetch_token(
-                    "https://127.0.0.1:1/token", code="c", grant_type="authorization_code"
-                )
+                await client.fetch_token("https://127.0.0.1:1/token", code="c", grant_type="authorization_code")
         assert token["access_token"] == "a"
         assert isinstance(caught.value.__cause__, NotSent)
         assert isinstance(caught.value.__cause__.__cause__, EgressRefused)

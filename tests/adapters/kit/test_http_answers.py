@@ -206,9 +206,7 @@ async def test_a_bomb_of_a_gigabyte_stops_at_the_cap(length: str) -> None:
 
 
 async def test_a_stream_of_empty_members_is_capped_as_well() -> None:
-    script = says(
-        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n", then=repeating(gzip.compress(b"") * 1000)
-    )
+    script = says(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n", then=repeating(gzip.compress(b"") * 1000))
     assert (await failure_of(script, caps=Caps(body=MIB // 4))).code == "body_too_large"
 
 

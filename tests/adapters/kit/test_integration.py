@@ -100,9 +100,7 @@ def test_a_credential_of_the_wrong_form_is_a_mistake(key: str | int | list[str] 
 def test_a_good_credential_passes_and_an_absent_one_does_not() -> None:
     service = integration(yes_to_all(), api_key=FORM)
     assert service.check_credentials({"user": "me", "key": "k_abc"}) == ()
-    assert service.check_credentials(None) == (
-        Violation("", "Give an object with the fields of `credentialSchema`."),
-    )
+    assert service.check_credentials(None) == (Violation("", "Give an object with the fields of `credentialSchema`."),)
 
 
 def test_the_form_marks_secrets_as_write_only() -> None:
@@ -162,9 +160,7 @@ REVOKE = {
 
 async def test_a_token_is_revoked_in_the_name_of_our_application() -> None:
     transport = in_turn(reply(204))
-    service = FolderIntegration(
-        manifest(oauth2=FLOW, revoke=REVOKE, scopes=SCOPES), [], transport, OURS, None
-    )
+    service = FolderIntegration(manifest(oauth2=FLOW, revoke=REVOKE, scopes=SCOPES), [], transport, OURS, None)
     assert await service.revoke(oauth_setting())
     (request,) = transport.requests
     assert (request.method, request.url) == ("DELETE", "https://harbour.example/v1/apps/us")
@@ -182,9 +178,7 @@ async def test_where_nothing_can_be_revoked_the_answer_is_no() -> None:
 
 async def test_a_sandbox_account_never_reaches_the_real_service() -> None:
     plain = setting()
-    practice = CallSetting(
-        plain.credential, None, is_sandbox=True, key=plain.key, deadline_at=plain.deadline_at
-    )
+    practice = CallSetting(plain.credential, None, is_sandbox=True, key=plain.key, deadline_at=plain.deadline_at)
     transport = yes_to_all()
     with pytest.raises(Misconfigured, match="sandbox"):
         await integration(transport).identify(practice)

@@ -40,9 +40,7 @@ async def test_the_connection_names_the_user(shop: Shop) -> None:
     assert (identity.account.id, identity.account.label, identity.scopes) == (USERNAME, USERNAME, None)
 
 
-@pytest.mark.parametrize(
-    ("username", "token"), [(USERNAME, "wrong"), ("nobody", "wrong"), (USERNAME, OTHER_TOKEN)]
-)
+@pytest.mark.parametrize(("username", "token"), [(USERNAME, "wrong"), ("nobody", "wrong"), (USERNAME, OTHER_TOKEN)])
 async def test_a_wrong_token_asks_for_a_new_connection(shop: Shop, username: str, token: str) -> None:
     shop.username, shop.token = username, token
     with pytest.raises(ReconnectNeeded):

@@ -36,9 +36,7 @@ def writes(shop: Shop) -> list[str]:
 
 
 async def test_a_record_is_created_replaced_and_deleted(shop: Shop) -> None:
-    made = await shop.row(
-        "create_dns_record", domain=DOMAIN, type="A", host="pier", answer="203.0.113.7", ttl=600
-    )
+    made = await shop.row("create_dns_record", domain=DOMAIN, type="A", host="pier", answer="203.0.113.7", ttl=600)
     changed = await shop.row(
         "update_dns_record", domain=DOMAIN, record_id=made["id"], type="A", host="pier", answer="203.0.113.8"
     )
@@ -53,16 +51,12 @@ async def test_a_record_is_created_replaced_and_deleted(shop: Shop) -> None:
 
 async def test_the_top_of_the_domain_is_always_an_at_sign(shop: Shop) -> None:
     for host in ("@", DOMAIN):
-        made = await shop.row(
-            "create_dns_record", domain=DOMAIN, type="TXT", host=host, answer=f"seen-{host}"
-        )
+        made = await shop.row("create_dns_record", domain=DOMAIN, type="TXT", host=host, answer=f"seen-{host}")
         assert made["host"] == "@"
 
 
 async def test_a_full_name_is_taken_for_the_host_within_the_domain(shop: Shop) -> None:
-    made = await shop.row(
-        "create_dns_record", domain=DOMAIN, type="A", host=f"pier.{DOMAIN}", answer="203.0.113.7"
-    )
+    made = await shop.row("create_dns_record", domain=DOMAIN, type="A", host=f"pier.{DOMAIN}", answer="203.0.113.7")
     assert made["host"] == "pier"
 
 

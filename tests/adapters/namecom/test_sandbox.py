@@ -88,10 +88,7 @@ async def test_credit_can_be_used_up(client: httpx2.AsyncClient) -> None:
     names = [f"lighthouse-keeper-{number}.com" for number in range(20)]
     answer = await client.post("/domains:checkAvailability", json={"domainNames": names})
     free = [found["domainName"] for found in answer.json()["results"] if found["purchasable"]]
-    statuses = [
-        (await client.post("/domains", json={"domain": {"domainName": name}})).status_code
-        for name in free[:8]
-    ]
+    statuses = [(await client.post("/domains", json={"domain": {"domainName": name}})).status_code for name in free[:8]]
     assert statuses == [200] * 7 + [402]  # 100 dollars buy seven at 12.99
 
 
@@ -113,9 +110,7 @@ async def test_lists_come_in_pages(client: httpx2.AsyncClient) -> None:
         {"type": "TXT", "host": 7, "answer": "x"},
     ],
 )
-async def test_a_record_that_cannot_be_is_refused(
-    client: httpx2.AsyncClient, record: dict[str, str | int]
-) -> None:
+async def test_a_record_that_cannot_be_is_refused(client: httpx2.AsyncClient, record: dict[str, str | int]) -> None:
     answer = await client.post("/domains/harbour-office.com/records", json=record)
     assert answer.status_code == 400
     assert set(answer.json()) == {"message", "details"}

@@ -76,9 +76,7 @@ def form_of(outgoing: Outgoing) -> dict[str, list[str]]:
         ("a_word_from_next_year", Rejected),
     ],
 )
-async def test_a_refusal_inside_a_200_becomes_our_word_for_it(
-    word: str, problem: type[ProviderProblem]
-) -> None:
+async def test_a_refusal_inside_a_200_becomes_our_word_for_it(word: str, problem: type[ProviderProblem]) -> None:
     integration, _ = slack(lambda _: says({"ok": False, "error": word}))
     with pytest.raises(problem) as caught:
         await run(integration, "send_message", channel="C024BE91L", text="Hello")
@@ -108,9 +106,7 @@ async def test_an_answer_that_is_not_json_is_garbled_and_the_message_may_have_be
 
 async def test_a_missing_scope_is_named() -> None:
     integration, _ = slack(
-        lambda _: says(
-            {"ok": False, "error": "missing_scope", "needed": "users:read", "provided": "chat:write"}
-        )
+        lambda _: says({"ok": False, "error": "missing_scope", "needed": "users:read", "provided": "chat:write"})
     )
     with pytest.raises(ScopeMissing) as caught:
         await run(integration, "list_users")
@@ -167,9 +163,7 @@ async def test_a_list_is_walked_by_posted_forms_until_the_cursor_is_empty() -> N
 
 
 async def test_a_list_stops_at_the_limit() -> None:
-    integration, transport = slack(
-        pages_of("channels", [{"id": "C001", "name": "a"}, {"id": "C002", "name": "b"}], [])
-    )
+    integration, transport = slack(pages_of("channels", [{"id": "C001", "name": "a"}, {"id": "C002", "name": "b"}], []))
     found = await run(integration, "list_channels", limit=1)
     assert [channel["id"] for channel in listed(found)] == ["C001"]
     assert len(transport.requests) == 1
@@ -230,9 +224,7 @@ async def test_a_reaction_names_its_message() -> None:
         ("add_reaction", {"channel": "C001", "ts": "1.2", "emoji": ":tada:"}),
     ],
 )
-def test_what_slack_would_not_understand_is_refused_before_the_call(
-    name: str, parameters: JsonObject
-) -> None:
+def test_what_slack_would_not_understand_is_refused_before_the_call(name: str, parameters: JsonObject) -> None:
     integration, _ = slack(lambda _: NotSent("connect_failed"))
     assert integration.actions[f"slack.{name}"].check(parameters) != ()
 
@@ -280,9 +272,7 @@ def test_every_scope_is_explained_and_every_effect_is_declared() -> None:
         "get_user_info",
         "list_users",
     }
-    assert {name for name, effect in effects.items() if effect is Effect.READ} == {
-        f"slack.{each}" for each in reads
-    }
+    assert {name for name, effect in effects.items() if effect is Effect.READ} == {f"slack.{each}" for each in reads}
     scopes = integration.scopes_for(list(integration.actions.values()))
     assert not any("The permission `" in each.explanation for each in integration.explain(scopes))
 

@@ -65,6 +65,8 @@ $$;
 
 -- Claim the key, commit the intent with its audit record, hand out the sealed credential: all or nothing per request,
 -- and only while everything the decision rested on still has the version it was decided with.
+-- The tenants' tickets (see db/history.py) come first: whoever revokes, freezes or switches off takes the ticket too.
+-- Either that is committed, and the second statement sees it, or it commits after this and stands after it in history.
 CREATE FUNCTION gate_admit(
     p_ord integer[], p_tenant text[], p_id uuid[], p_event uuid[],
     p_action text[], p_integration text[], p_effect smallint[],
@@ -80,6 +82,7 @@ RETURNS TABLE (
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM FROM history_heads h WHERE h.tenant = ANY (p_tenant) ORDER BY h.tenant FOR NO KEY UPDATE;
     RETURN QUERY
     WITH asked AS (
         SELECT * FROM unnest(
@@ -100,16 +103,18 @@ BEGIN
         JOIN tenant_keys k ON k.tenant = cr.tenant AND k.id = cr.key_id
         LEFT JOIN agents ag ON ag.tenant = a.tenant AND ag.id = a.agent AND ag.version = a.agent_version
         LEFT JOIN grants g ON g.tenant = a.tenant AND g.id = a.grant_id AND g.version = a.grant_version
+        LEFT JOIN tenant_integrations switch ON switch.tenant = a.tenant AND switch.integration = a.integration
         WHERE (a.agent IS NULL OR ag.id IS NOT NULL) AND (a.grant_id IS NULL OR g.id IS NOT NULL)
+          AND switch.is_enabled IS NOT FALSE
     ), claimed AS (
         INSERT INTO executions (
             tenant, id, action, integration, effect, connection_id, agent_id, grant_id, actor, status, mode, origin,
             parameters, idempotency_key, fingerprint, attempt, started_at, deadline_at, lease_until
         )
-        -- In one order everywhere, so that two batches with the same keys cannot wait for each other.
+        -- In one order everywhere, so that two batches with the same keys cannot wait for each other; the first wins.
         SELECT tenant, id, action, integration, effect, connection, agent, grant_id, actor, 'RUNNING', mode, origin,
                parameters::json, key, fingerprint, 1, now(), deadline, lease
-        FROM standing ORDER BY tenant, actor, key
+        FROM standing ORDER BY tenant, actor, key, ord
         ON CONFLICT (tenant, actor, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING tenant, id
     ), counted AS (

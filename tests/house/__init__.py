@@ -1,0 +1,1 @@
+"""The rules of the house, each a sentence. Fast: `make check` runs them all."""

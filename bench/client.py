@@ -1,65 +1,32 @@
 """Outgoing calls per second and their cost: Mandate's transport against aiohttp bare, in one run.
 
-    python -m bench.client [--seconds 2] [--rounds 2]
-
-Starts a small server of its own on loopback in a second process. Compare the rows of one run with each
-other; the figures of two machines or two days say nothing. CPU is this process's, per call.
+Against the simulated service of `bench.stub`. CPU is this process's, per call.
 """
 
-import argparse
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Awaitable, Callable
-from multiprocessing.connection import Connection
-from typing import cast
 
 import aiohttp
 import httpx2
-import uvloop
 
 from adapters._kit.egress import Egress
 from adapters._kit.http import HttpTransport, Outgoing
+from bench import report
+from bench.machine import SERVER_CORE, on_core
+from bench.options import Options
+from bench.stores import Stores
+from bench.stub import SECRET_PREFIX
+from bench.trial import service
 
 BODY = b'{"title": "hello", "body": "from an agent", "labels": ["bug"]}'
-FIELDS = {"authorization": "Bearer sk_test_0123456789", "content-type": "application/json"}
-ANSWER = b'{"id": 4711, "ok": true, "title": "issue created", "state": "open"}'
+FIELDS = {"authorization": f"Bearer {SECRET_PREFIX}_client", "content-type": "application/json"}
 CONCURRENCY = (1, 16, 64)
 
 Call = Callable[[], Awaitable[object]]
 
 
-class Stub(asyncio.Protocol):
-    """Answers every request with the same small JSON; knows just enough HTTP for the clients here."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.WriteTransport, transport)  # uvloop's inherit from nothing of asyncio's
-        self.pending = b""
-
-    def data_received(self, data: bytes) -> None:
-        self.pending += data
-        while b"\r\n\r\n" in self.pending:
-            head, _, rest = self.pending.partition(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(rest) < length:
-                return
-            self.pending = rest[length:]
-            self.transport.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-                % (len(ANSWER), ANSWER)
-            )
-
-
-def serve(port: Connection) -> None:
-    async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", 0, backlog=1024)
-        port.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    uvloop.run(forever())
-
-
-async def measure(name: str, call: Call, seconds: float) -> None:
+async def timed(name: str, call: Call, seconds: float) -> None:
     for _ in range(100):
         await call()
     for concurrency in CONCURRENCY:
@@ -76,7 +43,7 @@ async def measure(name: str, call: Call, seconds: float) -> None:
         await asyncio.gather(*(caller() for _ in range(concurrency)))
         rate = calls / (time.perf_counter() - began)
         cost = (time.process_time() - cpu) / calls * 1e6
-        print(f"{name:24s} c={concurrency:<3d} {rate:8.0f} calls/s  {cost:7.1f} us CPU per call", flush=True)
+        report.note(f"{f'{name}, c={concurrency}':38s} {rate:8.0f} calls/s  {cost:6.0f} us CPU")
 
 
 async def bare(url: str, seconds: float) -> None:
@@ -86,13 +53,13 @@ async def bare(url: str, seconds: float) -> None:
             async with session.post(url, data=BODY, headers=FIELDS) as response:
                 await response.read()
 
-        await measure("aiohttp, bare", call, seconds)
+        await timed("aiohttp, bare", call, seconds)
 
 
 async def ours(egress: Egress, url: str, seconds: float) -> None:
     async with HttpTransport(egress, version="bench") as transport:
         request = Outgoing("POST", url, FIELDS, BODY)
-        await measure("HttpTransport", lambda: transport.send(request), seconds)
+        await timed("HttpTransport", lambda: transport.send(request), seconds)
 
 
 async def oauth(egress: Egress, url: str, seconds: float) -> None:
@@ -100,37 +67,17 @@ async def oauth(egress: Egress, url: str, seconds: float) -> None:
         HttpTransport(egress, version="bench") as transport,
         httpx2.AsyncClient(transport=transport.for_oauth()) as client,
     ):
-        await measure(
-            "httpx2 over for_oauth()", lambda: client.post(url, content=BODY, headers=FIELDS), seconds
-        )
+        await timed("httpx2 over for_oauth()", lambda: client.post(url, content=BODY, headers=FIELDS), seconds)
 
 
-async def compare(port: int, seconds: float, rounds: int) -> None:
-    url, egress = (
-        f"http://127.0.0.1:{port}/issues?x=1",
-        Egress.allowing(sockets=[f"127.0.0.1:{port}"], http=True),
-    )
-    for _ in range(rounds):
-        await bare(url, seconds)
-        await ours(egress, url, seconds)
-    await oauth(egress, url, seconds)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each figure is measured")
-    parser.add_argument("--rounds", type=int, default=2, help="how often the two are compared, in turn")
-    wanted = parser.parse_args()
-    mine, theirs = multiprocessing.Pipe()
-    stub = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
-    stub.start()
-    try:
-        uvloop.run(compare(mine.recv(), wanted.seconds, wanted.rounds))
-    finally:
-        stub.terminate()
-
-
-if __name__ == "__main__":
-    main()
+async def measure(servers: Stores, options: Options) -> None:
+    """Print the figures."""
+    del servers  # nothing is stored
+    report.title("Client: our guarded transport against aiohttp bare, per call")
+    with service() as upstream, on_core(SERVER_CORE):
+        url = f"{upstream.url}/repos/octo/things/issues"
+        egress = Egress.allowing(sockets=[f"127.0.0.1:{upstream.port}"], http=True)
+        for _ in range(2):
+            await bare(url, options.seconds)
+            await ours(egress, url, options.seconds)
+        await oauth(egress, url, options.seconds)

@@ -13,8 +13,6 @@ import asyncpg
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
-_STOPPING = ConnectionError("the gateway is stopping")
-
 Flush = Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]]
 
 
@@ -50,7 +48,7 @@ class Coalescer(Generic[Ask, Answer]):
             self._at_work -= 1
             if not self._at_work:  # stopped with work left over, and nobody else to do it
                 left, self._waiting = self._waiting, []
-                _fail(left, _STOPPING)
+                _fail(left, asyncio.CancelledError())
 
     async def _serve(self, batch: Sequence[tuple[Ask, asyncio.Future[Answer]]]) -> None:
         try:
@@ -75,4 +73,4 @@ class Coalescer(Generic[Ask, Answer]):
 def _fail(batch: Sequence[tuple[Ask, asyncio.Future[Answer]]], error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
-            future.set_exception(error if isinstance(error, Exception) else _STOPPING)
+            future.set_exception(error if isinstance(error, Exception) else ConnectionError("the gateway is stopping"))

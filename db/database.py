@@ -7,6 +7,7 @@ transaction says whose rows it wants. Opening refuses a role that could read pas
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias, cast
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import text
@@ -28,22 +29,24 @@ _SET_TENANT = text("SELECT set_config('mandate.tenant', :tenant, true)")
 
 _SELF_CHECK = """
 SELECT current_setting('server_version_num')::int AS version, r.rolsuper, r.rolbypassrls,
-       EXISTS (SELECT FROM pg_tables t WHERE t.tableowner = current_user AND t.schemaname = current_schema()) AS owns
+       EXISTS (SELECT FROM pg_tables t WHERE t.tableowner = current_user AND t.schemaname = current_schema()) AS owns,
+       to_regclass('mandate_revision') IS NOT NULL AS is_migrated
 FROM pg_roles r WHERE r.rolname = current_user
 """
 
+_NOT_MIGRATED = "The database is not migrated: run `mandate migrate` first."
 _UNFIT_TEXT = "A text holds the character NUL, which cannot be stored or searched for."
 
-#: What asyncpg and SQLAlchemy raise when the server is not there.
+#: What asyncpg and SQLAlchemy raise when the server is not there, or is there and cannot.
 CONNECTION_FAILURES = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, or told to stop this statement
+    asyncpg.InsufficientResourcesError,  # too many connections, no disk, no memory
+    asyncpg.TransactionRollbackError,  # it chose us to give way
+    asyncpg.ReadOnlySQLTransactionError,  # it is a standby now
 )
 
 
@@ -92,46 +95,45 @@ async def open_database(url: str, pool_size: int = 10) -> Database:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=_CONNECT_SECONDS,
+        pool_pre_ping=True,  # else each connection that died while the server was away fails one request more
         connect_args={
             "server_settings": settings,
             "timeout": _CONNECT_SECONDS,
             "command_timeout": _COMMAND_SECONDS,
         },
     )
-    try:
-        async with answering():
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=6,
-                server_settings=settings,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                reset=_no_reset,
-            )
-            try:
-                await _refuse_unsafe(pool)
-            except BaseException:
-                pool.terminate()
-                raise
-    except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
-        raise Misconfigured("The database is not migrated: run `mandate migrate` first.") from None
-    except asyncpg.InsufficientPrivilegeError:
-        message = f"DATABASE_URL's user may not act as {ROLE}. Put it right with: GRANT {ROLE} TO that user."
-        raise Misconfigured(message) from None
-    except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise Misconfigured(f"DATABASE_URL's user is not accepted by PostgreSQL: {type(error).__name__}.") from None
-    except asyncpg.InvalidCatalogNameError:
-        raise Misconfigured("The database named in DATABASE_URL does not exist. Create it first.") from None
+    async with explaining(), answering():
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=6,
+            server_settings=settings,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            reset=_no_reset,
+        )
+        try:
+            await _refuse_unsafe(pool)
+        except BaseException:
+            pool.terminate()
+            raise
     return Database(engine, pool)
 
 
 def driver_url(url: str) -> str:
     """The same address in SQLAlchemy's spelling."""
-    _, separator, rest = url.partition("://")
-    if not separator:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres") or not rest or not _has_port(url):
         raise Misconfigured("DATABASE_URL is not an address. It looks like postgresql://user:password@host/database.")
     return f"postgresql+asyncpg://{rest}"
+
+
+def _has_port(url: str) -> bool:
+    """Whether what stands where a port belongs is one, or nothing."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 async def _no_reset(connection: object) -> None:
@@ -147,6 +149,35 @@ async def _refuse_unsafe(pool: Pool) -> None:
             f"The role {ROLE} must not be a superuser, bypass row-level security or own tables. "
             f"Put it right with: ALTER ROLE {ROLE} NOSUPERUSER NOBYPASSRLS."
         )
+    if not row["is_migrated"]:
+        raise Misconfigured(_NOT_MIGRATED)
+
+
+@asynccontextmanager
+async def explaining() -> AsyncIterator[None]:
+    """What PostgreSQL objects to when it is first spoken to, as what the operator should do about it."""
+    try:
+        async with unwrapped():
+            yield
+    except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
+        raise Misconfigured(_NOT_MIGRATED) from None
+    except asyncpg.InsufficientPrivilegeError:
+        message = f"DATABASE_URL's user may not act as {ROLE}. Put it right with: GRANT {ROLE} TO that user."
+        raise Misconfigured(message) from None
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise Misconfigured(f"DATABASE_URL's user is not accepted by PostgreSQL: {type(error).__name__}.") from None
+    except asyncpg.InvalidCatalogNameError:
+        raise Misconfigured("The database named in DATABASE_URL does not exist. Create it first.") from None
+
+
+@asynccontextmanager
+async def unwrapped() -> AsyncIterator[None]:
+    """PostgreSQL's own word for what went wrong, where SQLAlchemy has wrapped it twice."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = error.orig.__cause__ if error.orig else None
+        raise said if isinstance(said, asyncpg.PostgresError) else error from None
 
 
 @asynccontextmanager

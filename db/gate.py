@@ -37,6 +37,8 @@ _LAPSED_EXECUTIONS = "SELECT * FROM gate_lapsed_executions($1)"
 _LAPSED_SESSIONS = "SELECT * FROM gate_lapsed_sessions($1)"
 
 _TOUCH_SECONDS = 60
+#: How long a caller waits for a fact, the wait for its turn included: a batch ahead may be waiting for a dead server.
+_PATIENCE_SECONDS = 4.5
 _REMEMBERED_TOKENS = 10_000
 
 
@@ -67,7 +69,7 @@ class Gate:
 
     async def agent_key(self, id: UUID) -> KeyRecord | None:
         """What is kept of an agent's key."""
-        async with answering():
+        async with answering(), asyncio.timeout(_PATIENCE_SECONDS):
             return await self._keys.ask(id)
 
     def note_token_use(self, token_id: UUID) -> None:
@@ -84,7 +86,7 @@ class Gate:
 
     async def standing(self, question: Question) -> Standing:
         """The facts a decision about one integration needs."""
-        async with answering():
+        async with answering(), asyncio.timeout(_PATIENCE_SECONDS):
             return await self._questions.ask(question)
 
     async def admit(self, intent: Intent) -> Admission:

@@ -11,12 +11,10 @@ from domain.catalogue import Account, AuthScheme
 class ConnectionStatus(StrEnum):
     """Driven by what the service really did."""
 
-    PENDING = "PENDING"
     ACTIVE = "ACTIVE"
     DEGRADED = "DEGRADED"
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
-    DISABLED = "DISABLED"
 
 
 #: A call may be tried with these; with the others a person must act first.

@@ -18,6 +18,7 @@ MandateError
   │    └─ AnswerLost · AnswerGarbled                        it may have happened
   └─ Unavailable dependencies and our own faults
        ├─ DependencyDown      PostgreSQL does not answer: nothing was accepted
+       ├─ SlowSubscriber      events were not taken as fast as they happened: resume from the last cursor
        ├─ CredentialUnreadable  a sealed secret does not open: wrong master key, or tampered with
        └─ Misconfigured       the operator must change a setting; names it
 
@@ -253,6 +254,17 @@ class CredentialUnreadable(MandateError):
 
     code = "CREDENTIAL_UNREADABLE"
     is_for_callers = False
+
+
+class SlowSubscriber(MandateError):
+    """A subscription took events more slowly than they happened. Resuming after `position` loses nothing."""
+
+    code = "SLOW_SUBSCRIBER"
+
+    def __init__(self, position: int) -> None:
+        """`position` is that of the last event handed out."""
+        super().__init__("This subscription was too slow. Resume after the last event you received.")
+        self.position = position
 
 
 class Misconfigured(MandateError):

@@ -39,9 +39,6 @@ class ExecutionOrigin(StrEnum):
 
     GRAPHQL = "GRAPHQL"
     MCP = "MCP"
-    CONSOLE = "CONSOLE"
-    CLI = "CLI"
-    SCHEDULE = "SCHEDULE"
 
 
 @dataclass(frozen=True, slots=True)

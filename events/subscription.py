@@ -5,18 +5,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from domain.errors import MandateError
+from domain.errors import SlowSubscriber
 from domain.history import Event, Interest
-
-
-class SlowSubscriber(MandateError):
-    """It took events more slowly than they happened. Resuming after `position` loses nothing."""
-
-    code = "SLOW_SUBSCRIBER"
-
-    def __init__(self, position: int) -> None:
-        super().__init__("This subscription was too slow. Resume after the last event you received.")
-        self.position = position
 
 
 class Source(Protocol):

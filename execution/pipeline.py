@@ -18,23 +18,25 @@ committed, the run goes on to its end even when the caller goes away.
 import asyncio
 import difflib
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
 
 from domain.callers import Caller
-from domain.catalogue import Action, CallSetting, Catalogue, Integration
+from domain.catalogue import Action, CallSetting, Catalogue, Effect, Integration
 from domain.errors import (
+    AnswerGarbled,
     Conflict,
     CredentialUnreadable,
     DependencyDown,
     InvalidInput,
     InvalidParameters,
+    Misconfigured,
     NotFound,
     ProviderProblem,
     Refusal,
@@ -58,7 +60,7 @@ from domain.executions import (
 )
 from domain.grants import Permit, Refused, choose
 from domain.history import Occurrence
-from domain.ids import new_id
+from domain.ids import Kind, new_id, public_id
 from domain.json import Json, JsonObject, canonical
 from execution.ports import Fingerprints, Ledger, Vault
 
@@ -72,8 +74,6 @@ LEASE_MARGIN_SECONDS = 30
 _DECISIONS = 3
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _RECORD_WAITS_SECONDS = (0.1, 0.5, 1, 2, 4, 8)
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Pipeline:
         self._ledger = ledger
         self._vault = vault
         self._fingerprints = fingerprints
-        self._under_way: set[asyncio.Task[Execution]] = set()
+        self._under_way: set[asyncio.Task[Execution | Intent]] = set()
 
     async def execute(self, caller: Caller, request: Request) -> Execution:
         """Run one action and answer with the finished execution.
@@ -117,16 +117,11 @@ class Pipeline:
         Raises a Refusal when it was not admitted, each recorded in history; DependencyDown when nothing could be
         recorded, and so nothing was sent.
         """
-        try:
-            integration, action = self._resolve(request)
-            parameters = _validate(request, action)
-            admitted = await self._admit(caller, request, integration, action, parameters)
-        except Refusal as refusal:
-            await self._ledger.refuse(caller.tenant, _refusal(caller, request, refusal, self._catalogue))
-            raise
-        if isinstance(admitted, Execution):
-            return admitted
-        return await self._see_through(self._carry_out(admitted))
+        done = await self._see_through(self._run(caller, request))
+        if isinstance(done, Execution):
+            return done
+        async with self._recording_refusals(caller, request):
+            return await self._replay(done)
 
     async def drain(self, seconds: float) -> None:
         """Wait for the runs under way, at most this long."""
@@ -142,6 +137,22 @@ class Pipeline:
             await self._ledger.finish(Finish(each.id, each.tenant, each.attempt, outcome, 0, None))
         return len(lapsed)
 
+    async def _run(self, caller: Caller, request: Request) -> Execution | Intent:
+        """From the request to the recorded result; the intent, when its key was used before."""
+        async with self._recording_refusals(caller, request):
+            integration, action = self._resolve(request)
+            parameters = _validate(request, action)
+            admitted = await self._admit(caller, request, integration, action, parameters)
+        return admitted if isinstance(admitted, Intent) else await self._carry_out(admitted)
+
+    @asynccontextmanager
+    async def _recording_refusals(self, caller: Caller, request: Request) -> AsyncIterator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            await self._ledger.refuse(caller.tenant, _refusal(caller, request, refusal, self._catalogue))
+            raise
+
     # ------------------------------------------------------------------------------------------ resolve
 
     def _resolve(self, request: Request) -> tuple[Integration, Action]:
@@ -154,7 +165,7 @@ class Pipeline:
 
     async def _admit(
         self, caller: Caller, request: Request, integration: Integration, action: Action, parameters: JsonObject
-    ) -> _Admitted | Execution:
+    ) -> _Admitted | Intent:
         for _ in range(_DECISIONS):
             standing = await self._ledger.standing(
                 caller.tenant, caller.agent_id, integration.slug, request.connection_id
@@ -167,7 +178,7 @@ class Pipeline:
             if admission.verdict is Verdict.ADMITTED:
                 return _Admitted(caller, integration, action, parameters, decision, intent, admission)
             if admission.verdict is Verdict.DUPLICATE:
-                return await self._replay(intent)
+                return intent
             # STALE: something changed between reading the facts and committing; decide again on new ones.
         raise DependencyDown("The permissions of this call keep changing. Nothing was sent; try again.")
 
@@ -229,8 +240,8 @@ class Pipeline:
 
     # --------------------------------------------------------- lease, call, classify, record, tell
 
-    async def _see_through(self, run: Coroutine[object, object, Execution]) -> Execution:
-        """A caller that goes away does not stop what has been committed to."""
+    async def _see_through(self, run: Coroutine[object, object, Execution | Intent]) -> Execution | Intent:
+        """A caller that goes away does not stop what may have been committed to, nor the record of a refusal."""
         task = asyncio.ensure_future(run)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -240,10 +251,17 @@ class Pipeline:
         begun = time.perf_counter()
         outcome = await self._call(admitted)
         duration_ms = round((time.perf_counter() - begun) * 1000)
-        finished = await self._record(admitted, outcome, duration_ms)
+        try:
+            finished = await self._record(admitted, outcome, duration_ms)
+        except ValueError:
+            outcome = _not_json(admitted)
+            finished = await self._record(admitted, outcome, duration_ms)
         if outcome.needs_reconnect and outcome.error is not None:
             connection = admitted.permit.connection
-            await self._ledger.expire(admitted.intent.tenant, connection.id, connection.version, outcome.error.message)
+            with suppress(DependencyDown):  # the result is recorded; the next call will find the same out again
+                await self._ledger.expire(
+                    admitted.intent.tenant, connection.id, connection.version, outcome.error.message
+                )
         return _answer(admitted, outcome, duration_ms, finished)
 
     async def _call(self, admitted: _Admitted) -> Outcome:
@@ -260,8 +278,16 @@ class Pipeline:
                 result = await admitted.integration.run(action, admitted.parameters, setting)
         except ProviderProblem as problem:
             return outcome_of(action, problem)
+        except Misconfigured as error:  # found while the call was put together: nothing was sent
+            log.error("not_set_up", execution=intent.id.hex, action=action.slug, reason=error.message)
+            return _not_set_up()
         except TimeoutError:
             return _out_of_time(action)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # we are being stopped; otherwise something inside the call was
+            return lost_track(action.effect, action.what_to_check)
         except Exception as error:  # noqa: BLE001 - the gateway must not lose an execution over it
             # The adapter's own fault. Its words may hold what the service said, so only its kind is logged.
             log.error("action_failed", execution=intent.id.hex, action=action.slug, kind=type(error).__name__)
@@ -284,7 +310,11 @@ class Pipeline:
         )
 
     async def _record(self, admitted: _Admitted, outcome: Outcome, duration_ms: int) -> Finished:
-        """Commit the result; when the database is away, for as long as the lease lasts."""
+        """Commit the result, patiently when the database is away.
+
+        Raises ValueError when the result is not JSON, and DependencyDown when the database stays away: then the lease
+        decides what history says, and the caller must not take silence for "it was not done".
+        """
         intent = admitted.intent
         finish = Finish(intent.id, intent.tenant, 1, outcome, duration_ms, intent.parameters_hash)
         for wait in _RECORD_WAITS_SECONDS:
@@ -293,7 +323,11 @@ class Pipeline:
             except DependencyDown:
                 log.warning("result_waits_for_database", execution=intent.id.hex, seconds=wait)
                 await asyncio.sleep(wait)
-        return await self._ledger.finish(finish)
+        log.error("result_not_recorded", execution=intent.id.hex, status=outcome.status)
+        raise DependencyDown(
+            f"{intent.action} was sent, but what became of it cannot be recorded just now. Do not repeat it blindly: "
+            f"look at the execution {public_id(Kind.EXECUTION, intent.id)} when the database is back."
+        )
 
 
 def _validate(request: Request, action: Action) -> JsonObject:
@@ -340,9 +374,19 @@ def _not_opened() -> Outcome:
     return Outcome(ExecutionStatus.FAILED, error=ExecutionError("CREDENTIAL_UNREADABLE", message, False))
 
 
+def _not_json(admitted: _Admitted) -> Outcome:
+    return outcome_of(admitted.action, AnswerGarbled(f"The answer of {admitted.integration.name} cannot be recorded."))
+
+
+def _not_set_up() -> Outcome:
+    message = "The gateway is not set up for this account. Nothing was sent; an operator finds the reason in its log."
+    return Outcome(ExecutionStatus.FAILED, error=ExecutionError(Misconfigured.code, message, is_retryable=False))
+
+
 def _out_of_time(action: Action) -> Outcome:
     lost = lost_track(action.effect, action.what_to_check)
-    error = ExecutionError("TIMED_OUT", "The deadline passed while the call was under way.", action.is_idempotent)
+    is_retryable = action.is_idempotent or action.effect is Effect.READ
+    error = ExecutionError("TIMED_OUT", "The deadline passed while the call was under way.", is_retryable)
     return Outcome(lost.status, error=error, what_to_check=lost.what_to_check)
 
 

@@ -24,7 +24,10 @@ class Ledger(Protocol):
         ...
 
     async def finish(self, finish: Finish) -> Finished:
-        """Commit the result with its audit record, if the attempt is still the execution's."""
+        """Commit the result with its audit record, if the attempt is still the execution's.
+
+        Raises ValueError when the result is not JSON.
+        """
         ...
 
     async def refuse(self, tenant: str, occurrence: Occurrence) -> None:

@@ -61,7 +61,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=_HOST, help=f"address to listen on (default {_HOST})")
-    parser.add_argument("--port", type=int, default=_PORT, help=f"port to listen on (default {_PORT})")
+    parser.add_argument("--port", type=_port, default=_PORT, help=f"port to listen on (default {_PORT})")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65_536:
+        raise argparse.ArgumentTypeError("a port is between 1 and 65535")
+    return port
 
 
 def _dev(asked: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from domain.errors import Misconfigured
 from gateway import logs
 from gateway.app import application
 from gateway.journey import Journey
-from gateway.serving import GRACE_SECONDS, LARGEST_FRAME_BYTES
-from gateway.starting import Development, development, settings_of_process
+from gateway.serving import GRACE_SECONDS, LARGEST_FRAME_BYTES, refuse_taken
+from gateway.starting import Development, development, refuse_remote, settings_of_process
 from gateway.wiring import VERSION
 
 TENANT, SUBJECT = "demo", "you"
@@ -47,6 +47,8 @@ async def develop(host: str, port: int, *, is_once: bool) -> int:
     """Start, show one journey, and go on serving unless `is_once`. The journey's success is the exit code."""
     logs.configure(is_development=True)
     settings = settings_of_process()
+    refuse_remote(host)
+    refuse_taken(host, port)
     with _Step("Starting the database"):
         starting = development(settings, host, port)
         made = await starting.__aenter__()

@@ -1,12 +1,16 @@
 """`mandate serve`: one process or several on the same PostgreSQL and Redis."""
 
+import asyncio
+import socket
+
 import uvicorn
 from starlette.applications import Starlette
 
-from domain.errors import Misconfigured
-from gateway import logs
+from domain.errors import DependencyDown, Misconfigured
+from gateway import collector, logs
 from gateway.app import application
 from gateway.starting import production, settings_of_process
+from gateway.wiring import Plan, opened
 
 LARGEST_FRAME_BYTES = 65_536
 GRACE_SECONDS = 30
@@ -16,7 +20,11 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until told to stop; what is under way is seen through first. Raises Misconfigured before listening."""
     if not 1 <= workers <= 64:
         raise Misconfigured("--workers is between 1 and 64.")
-    production(settings_of_process())  # complain now, in one line, rather than once in every worker
+    # Complain now, in one line, rather than once in every worker.
+    logs.configure(is_development=False)
+    plan = production(settings_of_process())
+    refuse_taken(host, port)
+    asyncio.run(_try_out(plan))
     uvicorn.run(
         "gateway.serving:worker",
         factory=True,
@@ -31,7 +39,28 @@ def serve(host: str, port: int, workers: int) -> None:
     )
 
 
+def refuse_taken(host: str, port: int) -> None:
+    """Raises Misconfigured when nobody can listen there."""
+    try:
+        [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise Misconfigured(f"Cannot listen on {host} port {port}: {error.strerror}. See --host and --port.") from None
+
+
+async def _try_out(plan: Plan) -> None:
+    """Open everything once and let go of it: what is wrong is told before anybody is served."""
+    try:
+        async with opened(plan):
+            pass
+    except DependencyDown:
+        raise Misconfigured("The database that DATABASE_URL names does not answer.") from None
+
+
 def worker() -> Starlette:
     """One process's application."""
     logs.configure(is_development=False)
+    collector.calm()
     return application(production(settings_of_process()))

@@ -32,8 +32,7 @@ class Development:
 @asynccontextmanager
 async def development(settings: Settings, host: str, port: int) -> AsyncIterator[Development]:
     """An embedded database unless one is named, keys of its own, and simulated services. On loopback only."""
-    if not _is_loopback(host):
-        raise Misconfigured(f"Development mode listens on this machine only, and {host} is not. Use `mandate serve`.")
+    refuse_remote(host)
     home = data_dir(settings)
     issuer = DevelopmentIssuer(home / "development.key")
     keyring = _keyring(settings) or development_master_keys(home / "master.key")
@@ -114,6 +113,12 @@ def _simulated(settings: Settings) -> list[str]:
 
 def _address(host: str) -> str:
     return "127.0.0.1" if host == "localhost" else f"[{host}]" if ":" in host else host
+
+
+def refuse_remote(host: str) -> None:
+    """Raises Misconfigured unless the host is this machine's loopback."""
+    if not _is_loopback(host):
+        raise Misconfigured(f"Development mode listens on this machine only, and {host} is not. Use `mandate serve`.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -155,8 +155,13 @@ async def _upkeep(services: Services) -> None:
     """What time alone brings about: executions whose process went away, sessions nobody finished."""
     while True:
         await asyncio.sleep(_UPKEEP_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # spread, not secrecy
-        with suppress(DependencyDown):
+        try:
             settled = await services.pipeline.settle_lapsed()
             expired = await expire_sessions(services)
-            if settled or expired:
-                log.info("upkeep", executions_settled=settled, sessions_expired=expired)
+        except DependencyDown:
+            continue
+        except Exception as error:  # one bad round must not be the last one
+            log.error("upkeep_failed", exc_info=error)
+            continue
+        if settled or expired:
+            log.info("upkeep", executions_settled=settled, sessions_expired=expired)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
+from db.store import Store
 from domain.callers import Caller
 from domain.catalogue import Action, AuthScheme, Credential, Integration
 from domain.connections import Connection, ConnectionStatus, ConnectSession
@@ -153,23 +154,13 @@ async def disconnect(services: Services, caller: Caller, connection_id: UUID) ->
             raise NotFound(missing(Kind.CONNECTION), ("input", "id"))
         if connection.status is ConnectionStatus.REVOKED:
             return Disconnected(connection, is_revoked_upstream=False)
-        for grant in await store.grants.revoke_on(connection_id):
-            store.history.note(
-                Occurrence(
-                    type="grant.revoked",
-                    actor=caller.actor,
-                    agent_id=grant.agent_id,
-                    connection_id=connection_id,
-                    grant_id=grant.id,
-                    integration=connection.integration,
-                    status="REVOKED",
-                )
-            )
+        await _take_grants_away(store, caller, connection)
     is_revoked = await _revoke_upstream(services, caller, connection)
     async with services.stores.of(caller.tenant) as store:
         now = await store.connections.locked(connection_id)
         if now is None or now.status is ConnectionStatus.REVOKED:  # somebody else ended it at the same time
             return Disconnected(now or connection, is_revoked_upstream=is_revoked)
+        await _take_grants_away(store, caller, connection)  # those given while the service was asked
         await store.connections.destroy_credential(connection_id)
         ended = await store.connections.set_status(connection_id, ConnectionStatus.REVOKED)
         store.history.note(
@@ -239,7 +230,7 @@ def _redirect(services: Services, uri: str | None) -> str | None:
     if uri is None:
         return None
     parts = _parts(uri) if len(uri) <= _LONGEST_URL and uri.isascii() and uri.isprintable() else None
-    if parts is not None and "@" not in parts.netloc and "\\" not in uri and not parts.fragment:
+    if parts is not None and "@" not in parts.netloc and not {"\\", " "} & set(uri) and not parts.fragment:
         for allowed in services.deployment.allowed_redirects:
             listed = urlsplit(allowed)
             base = listed.path.rstrip("/")
@@ -277,6 +268,21 @@ async def _opened(services: Services, caller: Caller, connection_id: UUID) -> tu
     if sealed is None:
         raise Conflict("This connection was disconnected: there is no credential left.", ("input", "id"))
     return connection, await services.vault.open_credential(caller.tenant, connection_id, sealed)
+
+
+async def _take_grants_away(store: Store, caller: Caller, connection: Connection) -> None:
+    for grant in await store.grants.revoke_on(connection.id):
+        store.history.note(
+            Occurrence(
+                type="grant.revoked",
+                actor=caller.actor,
+                agent_id=grant.agent_id,
+                connection_id=connection.id,
+                grant_id=grant.id,
+                integration=connection.integration,
+                status="REVOKED",
+            )
+        )
 
 
 async def _revoke_upstream(services: Services, caller: Caller, connection: Connection) -> bool:

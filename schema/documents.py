@@ -34,8 +34,8 @@ from schema import limits
 from schema.limits import Limit, page_count, value_depth
 from schema.measuring import Measuring, literal_page, standard_introspection
 
-KEPT_TOKENS = 200_000
-_KEPT_COSTS = 64
+KEPT_WEIGHT = 200_000
+_KEPT_COSTS = 16
 _TOO_MANY_TOKENS = "Document contains more than"
 _ABORTED = "Validation aborted."
 
@@ -53,23 +53,19 @@ RULES = tuple(_BoundedOverlap if rule is OverlappingFieldsCanBeMergedRule else r
 
 @dataclass
 class Known:
-    """What is known of one text. `errors` are the same for every request; `costs` depend on variables."""
+    """What is known of one text: the document, or why it is refused. `costs` depend on variables."""
 
     document: DocumentNode | None
     errors: list[GraphQLError]
     sized_by: tuple[str, ...] = ()
     costs: dict[tuple[object, ...], int] = field(default_factory=dict)
 
-    @property
-    def weight(self) -> int:
-        """In tokens, which is what memory grows with."""
-        return self.document.token_count or 1 if self.document else 1
-
 
 class KnownDocuments:
     """The documents seen last, for one schema: bounded by their weight, so no caller can fill the memory with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, heaviest: int = KEPT_WEIGHT) -> None:
+        self._heaviest = heaviest
         self._kept: OrderedDict[str, Known] = OrderedDict()
         self._weight = 0
         self.looked_at = 0
@@ -107,10 +103,10 @@ class KnownDocuments:
 
     def _keep(self, text: str, known: Known) -> None:
         self._kept[text] = known
-        self._weight += known.weight
-        while self._weight > KEPT_TOKENS:
-            _, oldest = self._kept.popitem(last=False)
-            self._weight -= oldest.weight
+        self._weight += weight(text, known)
+        while self._weight > self._heaviest:
+            oldest = self._kept.popitem(last=False)
+            self._weight -= weight(*oldest)
 
     def _study(self, schema: GraphQLSchema, text: str) -> Known:
         try:
@@ -118,15 +114,15 @@ class KnownDocuments:
         except GraphQLSyntaxError as error:
             if error.message.removeprefix("Syntax Error: ").startswith(_TOO_MANY_TOKENS):
                 return Known(None, [limits.TOKENS.exceeded(limits.TOKENS.allowed + 1)])
-            return Known(None, [error.with_traceback(None)])
+            return Known(None, [_words(error)])
         if errors := _counted(document):
-            return Known(document, errors)
+            return Known(None, errors)
         measuring = Measuring(schema, document)
         errors = _measured(schema, document, measuring)
         self.looked_at += measuring.visited
-        if errors:
-            return Known(document, errors)
-        return Known(document, _validated(schema, document), tuple(sorted(measuring.sized_by)))
+        if errors := errors or _validated(schema, document):
+            return Known(None, [_words(error) for error in errors])
+        return Known(document, [], tuple(sorted(measuring.sized_by)))
 
 
 class Documents(SchemaExtension):
@@ -160,6 +156,19 @@ class Documents(SchemaExtension):
         schema = context.schema._schema  # noqa: SLF001
         cost = self._documents.cost(schema, self._known, context.operation_name, variables)
         return [limits.COST.exceeded(cost)] if cost > limits.COST.allowed else []
+
+
+def _words(error: GraphQLError) -> GraphQLError:
+    """The error without the parsed document that it points into: of what is refused only words are kept."""
+    return GraphQLError(
+        error.message, source=error.source, positions=error.positions, extensions=error.extensions or None
+    )
+
+
+def weight(text: str, known: Known) -> int:
+    """What keeping it takes, in tokens: one is some 600 bytes when parsed (graphql-core 3.3)."""
+    tokens = (known.document.token_count or 0) if known.document else 0
+    return 10 + tokens + len(text) // 100
 
 
 def _counted(document: DocumentNode) -> list[GraphQLError]:

@@ -91,7 +91,7 @@ INTROSPECTION_DEPTH = Limit(
 )
 VALIDATION = Limit(
     "validation",
-    10_000,
+    4_000,
     "The same fields are selected again and again: checking that they agree takes more than {allowed} comparisons. "
     "Select each field once.",
 )

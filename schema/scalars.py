@@ -84,12 +84,10 @@ _describe(
     "ConnectionStatus",
     "How a connection stands, by what its service really did.",
     {
-        "PENDING": "Not finished yet.",
         "ACTIVE": "It works.",
         "DEGRADED": "Its last test failed for a reason that may pass.",
         "EXPIRED": "The service no longer accepts the credential: a person must reconnect.",
         "REVOKED": "Disconnected; the credential is destroyed.",
-        "DISABLED": "Switched off by a person.",
     },
 )
 _describe(
@@ -143,9 +141,6 @@ _describe(
     {
         "GRAPHQL": "The GraphQL API.",
         "MCP": "The Model Context Protocol.",
-        "CONSOLE": "The web console.",
-        "CLI": "The command line.",
-        "SCHEDULE": "A schedule.",
     },
 )
 

@@ -1,13 +1,15 @@
 """Following. Each replays what was missed from the database and then goes live: in order, without gap or repeat."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, TypeVar
+from uuid import UUID
 
 import strawberry
 
 from domain.connections import ConnectionStatus, SessionStatus
-from domain.errors import NotFound
+from domain.errors import DependencyDown, NotFound
 from domain.executions import ExecutionStatus
 from domain.history import Interest, cursor_of, position_of
 from domain.ids import Kind, missing, read_id
@@ -18,6 +20,9 @@ from schema.executions import Execution
 from schema.history import AuditEvent, ConnectionEvent, ConnectSessionEvent, ExecutionEvent
 from schema.query import OfAction, OfAgent, OfConnection, OfExecution, OfIntegration, OfTypes
 from schema.scalars import Resume
+
+Found = TypeVar("Found")
+_RETRY_SECONDS = 0.5
 
 _Session = Annotated[strawberry.ID, strawberry.argument(description="The connect session.")]
 
@@ -53,7 +58,7 @@ class Subscription:
             async for event in events:
                 if event.execution_id is None or event.status is None:
                     continue
-                found = await info.context.loaders.executions.load(event.execution_id)
+                found = await _patiently(info.context.loaders.executions.load, event.execution_id)
                 if found is not None:
                     yield ExecutionEvent(
                         cursor=cursor_of(event.position),
@@ -73,7 +78,7 @@ class Subscription:
             async for event in events:
                 if event.connection_id is None or event.status is None:
                     continue
-                found = await info.context.loaders.connections.load(event.connection_id)
+                found = await _patiently(info.context.loaders.connections.load, event.connection_id)
                 if found is not None:
                     yield ConnectionEvent(
                         cursor=cursor_of(event.position),
@@ -139,6 +144,15 @@ class Subscription:
         async with _followed(info, "auditEvents", interest, after) as events:
             async for event in events:
                 yield AuditEvent.of(event)
+
+
+async def _patiently(look_up: Callable[[UUID], Awaitable[Found]], wanted: UUID) -> Found:
+    """What an event is about, once the database answers: who follows waits, and misses nothing."""
+    while True:
+        try:
+            return await look_up(wanted)
+        except DependencyDown:
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 @asynccontextmanager

@@ -41,7 +41,11 @@ def unquoted(text: str) -> str:
 
 def same(type: str, answer: str) -> str:
     """Answers that mean the same compare equal: names in any letter case, with the final dot or without."""
-    return unquoted(answer) if type == "TXT" else " ".join(answer.lower().rstrip(".").split())
+    if type == "TXT":
+        return unquoted(answer)
+    if type == "CAA":  # RFC 8659, section 4.1.1: the value may stand in quotes
+        answer = answer.replace('"', "")
+    return " ".join(answer.lower().rstrip(".").split())
 
 
 def check_priority(type: str, priority: int | None) -> None:

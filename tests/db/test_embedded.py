@@ -53,9 +53,7 @@ def running() -> Iterator[tuple[str, Path]]:
 @contextmanager
 def user_of(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", USER_OF_THE_SERVER, str(data_dir)]
-    with subprocess.Popen(
-        command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
 
 
@@ -208,9 +206,7 @@ def test_programs_the_server_user_cannot_reach_are_copied_to_where_it_can(
 
 def test_a_folder_that_cannot_be_made_is_refused_with_advice(data_dir: Path) -> None:
     data_dir.touch()  # a file where a folder should be
-    with pytest.raises(
-        EmbeddedPostgresFailed, match=r"choose another MANDATE_DATA_DIR, or set DATABASE_URL\.$"
-    ):
+    with pytest.raises(EmbeddedPostgresFailed, match=r"choose another MANDATE_DATA_DIR, or set DATABASE_URL\.$"):
         EmbeddedPostgres(data_dir).start()
 
 
@@ -224,11 +220,7 @@ def test_data_of_another_major_version_is_refused_with_advice(data_dir: Path) ->
         EmbeddedPostgres(data_dir).start()
 
 
-def test_a_platform_without_a_wheel_is_told_to_bring_a_server(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_platform_without_a_wheel_is_told_to_bring_a_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(
-        EmbeddedPostgresFailed, match="set DATABASE_URL to a PostgreSQL server, version 15 or newer"
-    ):
+    with pytest.raises(EmbeddedPostgresFailed, match="set DATABASE_URL to a PostgreSQL server, version 15 or newer"):
         EmbeddedPostgres(data_dir).start()

@@ -61,14 +61,17 @@ LATER = {
     "refreshing, rotating, a tenant's own OAuth application": """
         ConnectionHealth.nextRefreshAt RotateAgentTokenInput RotateAgentTokenPayload Mutation.rotateAgentToken
         SetAuthConfigInput SetAuthConfigPayload Mutation.setAuthConfig AuthConfig.updatedAt
-        UpdateConnectionInput UpdateConnectionPayload Mutation.updateConnection
+        UpdateConnectionInput UpdateConnectionPayload Mutation.updateConnection ConnectionStatus.DISABLED
     """,
     "connecting from another front end": """
-        CreateConnectTokenInput CreateConnectTokenPayload Mutation.createConnectToken
+        CreateConnectTokenInput CreateConnectTokenPayload Mutation.createConnectToken ConnectionStatus.PENDING
     """,
     "searching and recommending": """
         ActionMatch Query.searchActions
         BusinessProfileInput IntegrationRecommendation Query.recommendIntegrations
+    """,
+    "doors that do not exist yet": """
+        ExecutionOrigin.CONSOLE ExecutionOrigin.CLI ExecutionOrigin.SCHEDULE
     """,
     "figures about use": """
         UsageInterval UsageBucket UsageDimension UsageShare Query.usage Query.usageBreakdown

@@ -1,4 +1,4 @@
-"""Nouns for tests: a made-up service `harbour`, and connections and grants that are fit to use unless told otherwise."""
+"""Nouns for tests: a made-up service `harbour`, connections and grants that are fit to use unless told otherwise."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

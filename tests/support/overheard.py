@@ -28,17 +28,22 @@ class TwoSided(Description):
         found = self._route(outgoing.method.lower(), urlsplit(outgoing.url.removeprefix(base_url)).path)
         if found is None:
             return ["there is no such route"]
+        where = f"{incoming.status} of {outgoing.method} {found[0]}"
         responses = found[2]["responses"]
-        described = responses.get(str(incoming.status))
-        if described is None and incoming.status >= 400:
-            described = responses.get("default")
-        if described is None:
-            return [f"{incoming.status} is not described"]
-        schema = described.get("content", {}).get("application/json", {}).get("schema")
+        described, refusal = responses.get(str(incoming.status)), responses.get("default")
+        if described is None and incoming.status < 400:
+            return [f"{where} is not described"]
+        mistakes = self._body_of(incoming, refusal if described is None else described, where)
+        # Some services refuse with any status.
+        return [] if mistakes and refusal and not self._body_of(incoming, refusal, where) else mistakes
+
+    def _body_of(self, incoming: Incoming, described: Any, where: str) -> list[str]:
+        schema = (described or {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
-            return ["a body where none is described"] if incoming.body else []
-        sent: Any = json.loads(incoming.body)
-        return self._schema_mistakes(sent, schema, f"{incoming.status} of {outgoing.method} {found[0]}")
+            return [f"{where}: a body where none is described"] if incoming.body else []
+        return (
+            self._schema_mistakes(json.loads(incoming.body), schema, where) if incoming.body else [f"{where} is empty"]
+        )
 
 
 @dataclass

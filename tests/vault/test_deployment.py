@@ -62,7 +62,7 @@ async def test_after_a_rotation_the_key_is_the_same() -> None:
 async def test_another_master_key_is_told_to_the_operator(wrong: dict[str, bytes]) -> None:
     keys = MemoryKeys()
     await deployment_key(KEYRING, keys, "a")
-    with pytest.raises(Misconfigured, match="^The master key does not fit this database"):
+    with pytest.raises(Misconfigured, match=r"^The master key does not fit this database"):
         await deployment_key(LocalMasterKeys(wrong), keys, "a")
 
 

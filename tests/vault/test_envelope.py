@@ -23,7 +23,9 @@ def new_envelope(keys: dict[str, bytes] | None = None) -> Envelope:
     return Envelope(LocalMasterKeys(keys or MASTER))
 
 
-async def seal(key: WrappedKey, *, tenant: str = "acme", row: UUID = ROW, purpose: str = "credential", version: int = 1) -> Sealed:
+async def seal(
+    key: WrappedKey, *, tenant: str = "acme", row: UUID = ROW, purpose: str = "credential", version: int = 1
+) -> Sealed:
     return await new_envelope().seal(key, PLAIN, purpose=purpose, tenant=tenant, subject=row, version=version)
 
 

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -92,7 +92,9 @@ def test_a_query_that_is_there_stays() -> None:
 
 
 def test_parameters_of_the_manifest_come_along_and_cannot_replace_ours() -> None:
-    found = asked(authorize_parameters={"access_type": "offline", "state": "theirs", "redirect_uri": "https://evil.example"})
+    found = asked(
+        authorize_parameters={"access_type": "offline", "state": "theirs", "redirect_uri": "https://evil.example"}
+    )
     assert (found["access_type"], found["state"], found["redirect_uri"]) == ("offline", "st&te", CALLBACK)
 
 
@@ -120,10 +122,8 @@ class Endpoint:
         self.requests.append(head + await reader.readexactly(length))
         if self.raw:
             writer.write(self.raw)
-            try:
+            with suppress(ConnectionError):
                 await writer.drain()
-            except ConnectionError:
-                pass
         else:
             writer.transport.abort()
         writer.close()
@@ -250,7 +250,9 @@ REFUSALS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "sentence"), REFUSALS.values(), ids=REFUSALS.keys())
-async def test_whatever_it_answers_the_person_reads_our_sentence_and_nothing_of_theirs(raw: bytes, sentence: str) -> None:
+async def test_whatever_it_answers_the_person_reads_our_sentence_and_nothing_of_theirs(
+    raw: bytes, sentence: str
+) -> None:
     async with endpoint(raw) as service:
         with pytest.raises(ProviderRefused) as refused:
             await exchange(service)
@@ -310,10 +312,8 @@ values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 
 @given(st.dictionaries(st.sampled_from(["access_token", "refresh_token", "expires_in", "scope"]), values))
 def test_no_answer_breaks_the_reader(told: dict[str, object]) -> None:
-    try:
+    with suppress(ProviderRefused):
         read_answer(told, "Harbour")
-    except ProviderRefused:
-        pass
 
 
 def test_tokens_come_out_wrapped() -> None:

@@ -179,6 +179,30 @@ def test_a_date_without_a_zone_or_before_time_breaks_nothing(date: str) -> None:
     problem(reply(429, None, retry_after=date))
 
 
+NUMBERED = manifest(answers={"success": "ok", "error": "errors.*.code", "errors": {"81058": "conflict"}})
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind", "repeated"),
+    [
+        ([81058], AlreadyThere, "(81058)"),
+        ([1004, 81058], AlreadyThere, "(81058)"),
+        ([1004, 9005], Rejected, "(1004)"),
+        (["not_a_number"], Rejected, "(not_a_number)"),
+        ([], Rejected, "400:"),
+        ([-1, 10**6, 4.5, True, None, "two words"], Rejected, "400:"),
+    ],
+)
+def test_codes_may_be_numbers_and_of_several_the_one_we_know_decides(
+    codes: list[Json], kind: type[ProviderProblem], repeated: str
+) -> None:
+    errors: list[Json] = [{"code": code, "message": "theirs"} for code in codes]
+    found = problem(reply(400, {"ok": False, "errors": errors}), NUMBERED)
+    assert type(found) is kind
+    assert repeated in found.message
+    assert "theirs" not in found.message
+
+
 def test_403_is_a_rate_limit_only_with_a_sign_of_one() -> None:
     assert type(problem(reply(403), ALSO_403)) is Forbidden
     assert type(problem(reply(403, None, x_ratelimit_remaining="10"), ALSO_403)) is Forbidden

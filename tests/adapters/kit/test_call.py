@@ -9,7 +9,8 @@ from adapters._kit.call import Query
 from adapters._kit.http import AnswerLost as Lost
 from adapters._kit.http import CannedTransport
 from adapters._kit.http import NotSent as Unsent
-from domain.errors import AnswerGarbled, AnswerLost, NotSent, ProviderProblem, Rejected, Unavailable
+from domain.catalogue import Account
+from domain.errors import AnswerGarbled, AnswerLost, NotSent, ProviderProblem, ReconnectNeeded, Rejected, Unavailable
 from tests.adapters.kit.sample import BASE_URL, KEY, TOKEN, call, in_turn, manifest, reply, urls
 
 LINKED = manifest(http={"base_url": BASE_URL, "pages": {"style": "link", "largest": 2}})
@@ -25,7 +26,27 @@ FORMED = manifest(
         "pages": {"style": "cursor", "method": "POST", "next": "next", "parameter": "cursor"},
     }
 )
+COUNTED = manifest(
+    http={
+        "base_url": BASE_URL,
+        "pages": {
+            "style": "page",
+            "smallest": 5,
+            "next": "info.cursor",
+            "parameter": "cursor",
+            "count": "info.pages",
+        },
+    }
+)
 NUMBERED = manifest(http={"base_url": BASE_URL, "pages": {"style": "page", "next": "nextPage", "parameter": "page"}})
+
+
+def test_the_account_is_the_connection_s_or_a_person_is_asked() -> None:
+    way = call(yes())
+    with pytest.raises(ReconnectNeeded, match="which Harbour account"):
+        _ = way.account_id
+    way.account = Account("b1", "Berth one")
+    assert way.account_id == "b1"
 
 
 def yes(times: int = 1) -> CannedTransport:
@@ -147,6 +168,33 @@ async def test_page_numbers_are_followed_until_there_is_none() -> None:
     transport = in_turn(reply(200, {"b": boats(1), "nextPage": 2}), reply(200, {"b": boats(2)}))
     assert await call(transport, NUMBERED).pages("boats", limit=9, items="b") == boats(1, 2)
     assert urls(transport)[1] == "/boats?per_page=9&page=2"
+
+
+async def test_pages_that_are_counted_are_asked_for_up_to_the_last() -> None:
+    transport = in_turn(*(reply(200, {"b": boats(number), "info": {"pages": 3}}) for number in (1, 2, 3)))
+    assert await call(transport, COUNTED).pages("boats", limit=9, items="b") == boats(1, 2, 3)
+    assert urls(transport) == ["/boats?per_page=9", "/boats?per_page=9&page=2", "/boats?per_page=9&page=3"]
+
+
+@pytest.mark.parametrize("count", [None, 0, 1, "3", True])
+async def test_a_count_that_says_no_more_ends_the_list(count: int | str | None) -> None:
+    transport = in_turn(reply(200, {"b": boats(1), "info": {"pages": count}}))
+    assert await call(transport, COUNTED).pages("boats", limit=9, items="b") == boats(1)
+
+
+async def test_a_cursor_goes_before_the_count() -> None:
+    transport = in_turn(
+        reply(200, {"b": boats(1), "info": {"pages": 2, "cursor": "abc"}}),
+        reply(200, {"b": boats(2), "info": {"cursor": ""}}),
+    )
+    assert await call(transport, COUNTED).pages("boats", limit=9, items="b") == boats(1, 2)
+    assert urls(transport)[1] == "/boats?per_page=9&cursor=abc"
+
+
+async def test_no_page_is_smaller_than_the_service_allows() -> None:
+    transport = in_turn(reply(200, {"b": boats(1, 2, 3)}))
+    assert await call(transport, COUNTED).pages("boats", limit=1, items="b") == boats(1)
+    assert urls(transport) == ["/boats?per_page=5"]
 
 
 async def test_no_more_is_read_than_asked_for() -> None:

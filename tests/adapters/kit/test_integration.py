@@ -141,6 +141,38 @@ async def test_an_account_without_an_id_is_not_connected(account: Any) -> None:
         await integration(in_turn(reply(200, {"id": account}))).identify(setting())
 
 
+TWO_FIELDS = {
+    "sign": "bearer",
+    "fields": [
+        {"name": "token", "title": "Token", "description": "Theirs."},
+        {"name": "berth", "title": "Berth", "description": "Where.", "secret": False},
+    ],
+}
+BERTHED = {"path": "berths/{berth}", "account": "id", "label": "name"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"), [("b1", "berths/b1"), ("../x?y=#{token}", "berths/..%2Fx%3Fy%3D%23%7Btoken%7D")]
+)
+async def test_the_connection_test_goes_where_a_person_said(typed: str, path: str) -> None:
+    transport = in_turn(reply(200, {"id": "b1", "name": "Berth one"}))
+    service = integration(transport, api_key=TWO_FIELDS, check=BERTHED)
+    identity = await service.identify(setting({"token": TOKEN, "berth": typed}))
+    assert identity.account.label == "Berth one"
+    assert [each.url for each in transport.requests] == [f"https://harbour.example/v1/{path}"]
+
+
+async def test_a_credential_without_what_the_test_needs_asks_for_a_new_connection() -> None:
+    with pytest.raises(ReconnectNeeded):
+        await integration(yes_to_all(), api_key=TWO_FIELDS, check=BERTHED).identify(setting({"token": TOKEN}))
+
+
+@pytest.mark.parametrize("path", ["berths/{token}", "berths/{boat}"])
+def test_the_connection_test_names_no_secret_and_nothing_unknown(path: str) -> None:
+    with pytest.raises(ValueError, match=r"check\.path names"):
+        manifest(api_key=TWO_FIELDS, check={**BERTHED, "path": path})
+
+
 # -------------------------------------------------------------------------------------------------- revoking
 
 

@@ -53,7 +53,7 @@ CREATE TABLE connections (
     id                uuid NOT NULL,
     integration       text NOT NULL,
     auth_scheme       text NOT NULL CHECK (auth_scheme IN ('OAUTH2', 'API_KEY')),
-    status            text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'DEGRADED', 'EXPIRED', 'REVOKED', 'DISABLED')),
+    status            text NOT NULL CHECK (status IN ('ACTIVE', 'DEGRADED', 'EXPIRED', 'REVOKED')),
     label             text,
     is_default        boolean NOT NULL DEFAULT false,
     account_id        text,

@@ -1,0 +1,1 @@
+"""Measuring Mandate against a limit or a peer of the same run. See README.md."""

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from domain.errors import DependencyDown
+from domain.errors import DependencyDown, SlowSubscriber
 from domain.history import Event, Interest
 from events.ports import HistoryReader
-from events.subscription import SlowSubscriber, Subscription
+from events.subscription import Subscription
 
 _CHUNK = 500
 _log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from domain.errors import DependencyDown, InvalidInput
 from domain.history import Interest
 from events.channel import Channel, Replays
 from events.ports import Bus, HistoryReader
-from events.subscription import SlowSubscriber, Subscription
+from events.subscription import Subscription
 from events.tasks import stop
 
-__all__ = ["Feed", "SlowSubscriber", "Subscription"]
+__all__ = ["Feed", "Subscription"]
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from domain.errors import SlowSubscriber
 from domain.history import Event, Interest
 
 

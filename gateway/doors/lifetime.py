@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from starlette.websockets import WebSocket, WebSocketState
 
 from domain.callers import Caller
-from domain.errors import MandateError
+from domain.errors import MandateError, SlowSubscriber
 from domain.history import Interest
-from events.feed import SlowSubscriber
 from gateway.doors.authentication import caller_of
 from gateway.wiring import Gateway
 

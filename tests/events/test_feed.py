@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import InvalidInput, Unauthenticated
+from domain.errors import InvalidInput, SlowSubscriber, Unauthenticated
 from domain.history import Event, Interest
 from domain.ids import new_id
-from events.feed import Feed, SlowSubscriber
+from events.feed import Feed
 from events.memory import MemoryBus
 from tests.events.stage import ANYTHING, NEVER, eventually, positions, take
 

@@ -1,4 +1,4 @@
-"""Connecting by OAuth, and everything that can go wrong on the way: each has its sentence, and leaves nothing behind."""
+"""Connecting by OAuth, and all that can go wrong on the way: each has its sentence, and leaves nothing behind."""
 
 import asyncio
 from typing import Any

@@ -34,6 +34,8 @@ SELECT current_setting('server_version_num')::int AS version, r.rolsuper, r.rolb
 FROM pg_roles r WHERE r.rolname = current_user
 """
 
+_SILENT = "The database does not answer. Try again shortly; an idempotency key makes that safe."
+_BUSY = "The database is too busy. Try again shortly; an idempotency key makes that safe."
 _NOT_MIGRATED = "The database is not migrated: run `mandate migrate` first."
 _UNFIT_TEXT = "A text holds the character NUL, which cannot be stored or searched for."
 
@@ -188,13 +190,13 @@ async def answering() -> AsyncIterator[None]:
     except asyncpg.CharacterNotInRepertoireError:
         raise InvalidInput(_UNFIT_TEXT) from None
     except CONNECTION_FAILURES as error:
-        raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
+        raise DependencyDown(_SILENT) from error
     except PoolExhausted as error:
-        raise DependencyDown("The database is too busy. Nothing was changed; try again shortly.") from error
+        raise DependencyDown(_BUSY) from error
     except (DBAPIError, InterfaceError) as error:
         said = error.orig.__cause__ if error.orig else None  # SQLAlchemy wraps the driver's word for it twice
         if isinstance(said, asyncpg.CharacterNotInRepertoireError):
             raise InvalidInput(_UNFIT_TEXT) from None
         if error.connection_invalidated or isinstance(said, CONNECTION_FAILURES):
-            raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.") from error
+            raise DependencyDown(_SILENT) from error
         raise

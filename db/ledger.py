@@ -45,6 +45,11 @@ class PostgresLedger:
         """One shared round trip, one shared commit."""
         self._tell(tenant, await self._gate.refuse(tenant, occurrence))
 
+    async def recorded(self, tenant: str, execution_id: UUID) -> Execution:
+        """Rare: only when a result came too late."""
+        async with self._stores.of(tenant) as store:
+            return (await store.executions.get([execution_id]))[execution_id]
+
     async def by_key(self, tenant: str, actor: str, key: str) -> tuple[Execution, bytes] | None:
         """Rare: only when a key is used again."""
         async with self._stores.of(tenant) as store:

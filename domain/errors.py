@@ -244,7 +244,7 @@ class AnswerGarbled(ProviderProblem):
 
 
 class DependencyDown(MandateError):
-    """PostgreSQL does not answer. Nothing was accepted; asking again later is safe."""
+    """PostgreSQL does not answer. Nothing was sent to a service; asking again with an idempotency key is safe."""
 
     code = "UNAVAILABLE"
 

@@ -262,6 +262,8 @@ class Pipeline:
                 await self._ledger.expire(
                     admitted.intent.tenant, connection.id, connection.version, outcome.error.message
                 )
+        if finished.position is None:  # settled meanwhile, or by our own commit whose answer was lost: history decides
+            return await self._ledger.recorded(admitted.intent.tenant, admitted.intent.id)
         return _answer(admitted, outcome, duration_ms, finished)
 
     async def _call(self, admitted: _Admitted) -> Outcome:

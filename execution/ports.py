@@ -34,6 +34,10 @@ class Ledger(Protocol):
         """Commit the record of a refused attempt."""
         ...
 
+    async def recorded(self, tenant: str, execution_id: UUID) -> Execution:
+        """The execution as it stands in the record."""
+        ...
+
     async def by_key(self, tenant: str, actor: str, key: str) -> tuple[Execution, bytes] | None:
         """The execution a key belongs to, and the fingerprint of what was asked."""
         ...

@@ -131,6 +131,19 @@ class MemoryLedger:
         self._answer()
         self._write(tenant, occurrence)
 
+    def running(self, tenant: str) -> list[UUID]:
+        """The executions that have no result yet."""
+        kept = [each for each in self._executions.values() if each.intent.tenant == tenant]
+        return [each.intent.id for each in kept if each.execution.status is ExecutionStatus.RUNNING]
+
+    async def recorded(self, tenant: str, execution_id: UUID) -> Execution:
+        """See `ports.Ledger`."""
+        self._answer()
+        kept = self._executions[execution_id]
+        if kept.intent.tenant != tenant:
+            raise KeyError(execution_id)
+        return kept.execution
+
     async def by_key(self, tenant: str, actor: str, key: str) -> tuple[Execution, bytes] | None:
         """See `ports.Ledger`."""
         self._answer()
@@ -169,7 +182,7 @@ class MemoryLedger:
 
     def _answer(self) -> None:
         if self.is_down:
-            raise DependencyDown("The database does not answer. Nothing was changed; try again shortly.")
+            raise DependencyDown("The database does not answer. Try again shortly; an idempotency key makes that safe.")
 
     def _write(self, tenant: str, occurrence: Occurrence) -> int:
         self.history.append((tenant, occurrence))

@@ -1,8 +1,8 @@
 """The garbage collector's pace for a process that serves.
 
 Python's own pace looks for cycles after every 700 new containers, and a request makes thousands. Almost all of them
-go by reference counting. Looking more rarely finds what remains a little later, and saves a fifth of the processor's
-time under load (bench/README.md).
+go by reference counting. Looking more rarely finds what remains a little later, and saves about a quarter of
+the processor's time under load (bench/README.md).
 """
 
 import gc

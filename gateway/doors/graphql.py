@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import orjson
-from cross_web.exceptions import HTTPException
+from cross_web import HTTPException  # Strawberry's own way of refusing a request; it comes with it
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send

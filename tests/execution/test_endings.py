@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.callers import Caller, Role
-from domain.catalogue import CallSetting
+from domain.catalogue import CallSetting, Effect
 from domain.connections import ConnectionStatus
 from domain.errors import (
     AnswerLost,
@@ -18,11 +18,12 @@ from domain.errors import (
     Rejected,
     SlowDown,
 )
-from domain.executions import Admission, ExecutionStatus, Intent
+from domain.executions import Admission, ExecutionStatus, Finish, Intent, lost_track
 from domain.ids import Kind, public_id
 from domain.json import Json
 from execution import pipeline as module
 from execution.pipeline import Request
+from execution.testing import MemoryLedger
 from tests.execution.stage import TENANT, Stage
 
 FAILED, UNKNOWN, SUCCEEDED = ExecutionStatus.FAILED, ExecutionStatus.UNKNOWN, ExecutionStatus.SUCCEEDED
@@ -70,6 +71,19 @@ async def test_whatever_an_adapter_raises_the_end_is_honest_and_recorded(
         "execution.started",
         f"execution.{writing.lower()}",
     ]
+
+
+async def test_a_result_that_comes_too_late_is_answered_as_history_tells_it(stage: Stage) -> None:
+    async def settle_first() -> None:
+        stage.ledger.before = {}
+        (running,) = stage.ledger.running(TENANT)
+        outcome = lost_track(Effect.WRITE, "Look there.")
+        await MemoryLedger.finish(stage.ledger, Finish(running, TENANT, 1, outcome, 0, None))
+
+    stage.ledger.before = {"finish": settle_first}
+    execution = await stage.execute("harbour.moor")
+    assert execution.status is UNKNOWN
+    assert stage.events() == ["execution.started", "execution.unknown"]
 
 
 @pytest.mark.parametrize("result", [float("nan"), object(), {1, 2}, b"bytes", {"deep": [object()]}])

@@ -10,6 +10,8 @@ import argparse
 import importlib
 import os
 import platform
+import signal
+import sys
 
 import uvloop
 
@@ -40,6 +42,7 @@ def main() -> None:
     if unknown:
         parser.error(f"{unknown[0]} is not measured here. There are: {', '.join(NAMES)}.")
     settle_on(LOAD_CORE)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     where = (
         "server on core 0, everything else on core 1" if is_pinned() else "NOT pinned: read the figures as upper bounds"
     )

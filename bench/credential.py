@@ -1,4 +1,4 @@
-"""W4, a credential: read by connection and opened, one after another, through the real repository and vault.
+"""W4, a credential: read by connection and opened, one after another, through the real gate and vault.
 
 Against a bare `SELECT 1` on the same database, in turn with it. Opening alone is told apart: it is never the cost.
 """
@@ -47,8 +47,7 @@ async def _timed(read: Callable[[], Awaitable[object]]) -> list[float]:
 
 
 async def _read(made: Bench, connection_id: UUID) -> None:
-    async with made.stores.of(TENANT) as store:
-        sealed = await store.connections.credential(connection_id)
+    sealed = await made.gate.credential(TENANT, connection_id)
     if sealed is None:
         raise SystemExit("bench: the credential is gone.")
     await made.vault.open_credential(TENANT, connection_id, sealed)
@@ -63,8 +62,7 @@ def _tell(bare: Sequence[float], ours: Sequence[float]) -> None:
 
 
 async def _tell_opening(made: Bench, connection_id: UUID) -> None:
-    async with made.stores.of(TENANT) as store:
-        sealed = await store.connections.credential(connection_id)
+    sealed = await made.gate.credential(TENANT, connection_id)
     if sealed is None:
         raise SystemExit("bench: the credential is gone.")
     begun = time.perf_counter()

@@ -65,17 +65,21 @@ async def measure(servers: Stores, options: Options) -> None:
         told.append(time.perf_counter())
         bus.tell(tenant, position)
 
-    await bus.start()
-    try:
-        async with bench(servers, tell) as made:
-            seat = (await made.seeder.tenant("bench-fanout", 1))[0]
-            for size in SIZES:
-                await _compare(servers, made, seat, size, told)
-    finally:
-        await bus.close()
+    async with bench(servers, tell) as made:
+        seat = (await made.seeder.tenant("bench-fanout", 1))[0]
+        for size in SIZES:
+            await _compare(servers, made, seat, size, _News(bus, told))
 
 
-async def _compare(servers: Stores, made: Bench, seat: Seat, size: int, told: list[float]) -> None:
+@dataclass(frozen=True)
+class _News:
+    """The run's own bus, and the moments at which it was told something."""
+
+    bus: RedisBus
+    told: list[float]
+
+
+async def _compare(servers: Stores, made: Bench, seat: Seat, size: int, news: _News) -> None:
     with service() as upstream, gateway(servers, upstream) as under_test:
         execution = _executed(under_test, seat)
         cursor = orjson.loads(answer(under_test, asking(seat, "{ historyCursor }")))["data"]["historyCursor"]
@@ -84,10 +88,16 @@ async def _compare(servers: Stores, made: Bench, seat: Seat, size: int, told: li
             async with made.stores.of(seat.tenant) as store:
                 for _ in range(events):
                     store.history.note(_occurrence(seat, execution))
-            crowd.sent += [told[-1]] * events
+            crowd.sent += [news.told[-1]] * events
 
         crowd = Crowd(under_test.url, seat.token, QUERY, {"after": cursor})
-        ours = await _experienced("gateway", under_test, crowd, size, happen)
+        await (
+            news.bus.start()
+        )  # not before: waiting for the gateway held this loop, and Redis takes silence for absence
+        try:
+            ours = await _experienced("gateway", under_test, crowd, size, happen)
+        finally:
+            await news.bus.close()
     with running("bench.reference", "fanout", servers.redis_url) as plain:
         plain.ready()
         async with Redis.from_url(servers.redis_url) as client:

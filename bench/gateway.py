@@ -16,7 +16,7 @@ import uvicorn
 from domain.secrets import Secret
 from gateway import collector, logs
 from gateway.app import application
-from gateway.serving import GRACE_SECONDS, LARGEST_FRAME_BYTES
+from gateway.serving import SERVER
 from gateway.settings import ConfigFile, IntegrationSettings, Settings
 from gateway.wiring import Plan
 from vault.development import DevelopmentIssuer
@@ -67,11 +67,7 @@ def main(port: int, file: str) -> None:
         application(plan(trial, f"http://127.0.0.1:{port}")),
         host="127.0.0.1",
         port=port,
-        log_level="warning",
-        access_log=False,
-        ws_max_size=LARGEST_FRAME_BYTES,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
+        **SERVER,
     )
 
 

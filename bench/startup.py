@@ -31,7 +31,7 @@ async def measure(servers: Stores, options: Options) -> None:
             for _ in range(STARTS):
                 with running("bench.reference", "starlette") as process:
                     bare.append(process.ready() - process.spawned_at)
-                with running("bench.gateway", file) as process:
+                with running("bench.launch", file) as process:
                     healthy.append(process.ready() - process.spawned_at)
                     answer(process, question)
                     answered.append(time.perf_counter() - process.spawned_at)

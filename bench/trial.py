@@ -12,6 +12,7 @@ from bench.machine import LOAD_CORE, Process, running
 from bench.seeding import Seat, Seeder
 from bench.stores import Stores as Servers
 from db.database import Database, open_database
+from db.gate import Gate
 from db.store import Stores, Tell
 from domain.json import Json
 from vault.agent_keys import AgentKeys
@@ -27,6 +28,7 @@ class Bench:
 
     database: Database
     stores: Stores
+    gate: Gate
     vault: CredentialVault
     seeder: Seeder
     folder: Path
@@ -41,7 +43,7 @@ async def bench(servers: Servers, tell: Tell = lambda _tenant, _position: None) 
         keyring = development_master_keys(servers.folder / "master.key")
         vault = CredentialVault(Envelope(keyring))
         keys = AgentKeys(await deployment_key(keyring, stores, "agent-keys"))
-        yield Bench(database, stores, vault, Seeder(stores, vault, keys), servers.folder)
+        yield Bench(database, stores, Gate(database.pool), vault, Seeder(stores, vault, keys), servers.folder)
     finally:
         await database.close()
 

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import rows
 from db.paging import containing, newest_first
-from db.tables import connections, credentials, tenant_keys
+from db.tables import connections, credentials
 from domain.catalogue import Account, AuthScheme
 from domain.connections import Connection, ConnectionStatus
 from domain.pages import Page
-from domain.sealed import Sealed, WrappedKey
+from domain.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +165,6 @@ class Connections:
         return rows.connection((await self._connection.execute(query)).mappings().one())
 
     # ------------------------------------------------------------------------------------- credentials
-
-    async def credential(self, connection_id: UUID) -> Sealed | None:
-        """The sealed credential with the key it needs."""
-        query = (
-            select(credentials.c.version, credentials.c.sealed, tenant_keys)
-            .join(
-                tenant_keys,
-                (tenant_keys.c.tenant == credentials.c.tenant) & (tenant_keys.c.id == credentials.c.key_id),
-            )
-            .where(credentials.c.tenant == self._tenant, credentials.c.connection_id == connection_id)
-        )
-        row = (await self._connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        return Sealed(WrappedKey(row["id"], row["master_key"], row["wrapped"]), row["version"], row["sealed"])
 
     async def credential_version(self, connection_id: UUID) -> int:
         """The version in place, 0 when there is none."""

@@ -30,6 +30,7 @@ _ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 23))})"
 _FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 13))})"
 _REFUSE = f"SELECT * FROM gate_refuse({', '.join(f'${n}' for n in range(1, 14))})"
 _TOUCH = "SELECT gate_touch_tokens($1)"
+_CREDENTIAL = "SELECT * FROM gate_credential($1, $2)"
 _HISTORY = "SELECT * FROM gate_history($1, $2, $3)"
 _HEADS = "SELECT * FROM gate_heads($1)"
 _SESSION = "SELECT * FROM gate_connect_session($1, $2)"
@@ -104,6 +105,12 @@ class Gate:
         """Append the record of a refused attempt; the position it got."""
         async with answering():
             return await self._refusals.ask((tenant, occurrence))
+
+    async def credential(self, tenant: str, connection_id: UUID) -> Sealed | None:
+        """The connection's sealed credential, None when there is none; one round trip."""
+        async with answering():
+            row = await self._pool.fetchrow(_CREDENTIAL, tenant, connection_id)
+        return _sealed(row) if row else None
 
     # ----------------------------------------------------------------------------------------- history
 
@@ -263,6 +270,9 @@ def _admission(row: rows.Row) -> Admission:
     verdict = Verdict(row["verdict"])
     if verdict is not Verdict.ADMITTED:
         return Admission(verdict)
+    return Admission(verdict, row["at_position"], row["started_at"], _sealed(row))
+
+
+def _sealed(row: rows.Row) -> Sealed:
     key = WrappedKey(row["key_id"], row["master_key"], row["wrapped"])
-    sealed = Sealed(key, row["credential_version"], row["sealed"])
-    return Admission(verdict, row["at_position"], row["started_at"], sealed)
+    return Sealed(key, row["credential_version"], row["sealed"])

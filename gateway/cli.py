@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from domain.callers import Role
 from domain.errors import MandateError, Misconfigured
+from gateway import collector
 
 _TENANT = re.compile(r"[!-~]{1,200}")
 _HOST, _PORT = "127.0.0.1", 8000
@@ -72,12 +73,14 @@ def _port(text: str) -> int:
 
 
 def _dev(asked: argparse.Namespace) -> int:
+    collector.rest()
     from gateway.developing import develop
 
     return asyncio.run(develop(asked.host, asked.port, is_once=asked.once))
 
 
 def _serve(asked: argparse.Namespace) -> int:
+    collector.rest()
     from gateway.serving import serve
 
     serve(asked.host, asked.port, asked.workers)

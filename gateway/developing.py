@@ -9,10 +9,10 @@ import uvicorn
 
 from domain.callers import Role
 from domain.errors import Misconfigured
-from gateway import logs
+from gateway import collector, logs
 from gateway.app import application
 from gateway.journey import Journey
-from gateway.serving import GRACE_SECONDS, LARGEST_FRAME_BYTES, refuse_taken
+from gateway.serving import SERVER, refuse_taken
 from gateway.starting import Development, development, refuse_remote, settings_of_process
 from gateway.wiring import VERSION
 
@@ -57,6 +57,7 @@ async def develop(host: str, port: int, *, is_once: bool) -> int:
             server = _server(made, host, port)
             serving = asyncio.create_task(server.serve())
             await _listening(server, serving)
+        collector.calm()
         token = made.issuer.issue(TENANT, SUBJECT, [Role.OWNER])
         succeeded = await Journey(made.plan.public_url, token).run()
         if is_once:
@@ -75,11 +76,7 @@ def _server(made: Development, host: str, port: int) -> uvicorn.Server:
         application(made.plan, made.sandboxes),
         host=host,
         port=port,
-        log_level="warning",
-        access_log=False,
-        ws_max_size=LARGEST_FRAME_BYTES,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
+        **SERVER,
     )
     return uvicorn.Server(config)
 

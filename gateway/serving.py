@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import TypedDict
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,6 +15,27 @@ from gateway.wiring import Plan, opened
 
 LARGEST_FRAME_BYTES = 65_536
 GRACE_SECONDS = 30
+
+
+class _Server(TypedDict):
+    log_level: str
+    access_log: bool
+    ws_max_size: int
+    timeout_graceful_shutdown: int
+    server_header: bool
+    proxy_headers: bool
+
+
+#: How uvicorn is run, however the gateway is started. The peer is who is at the other end of the socket: no header says
+#: otherwise, since development's tokens count from this machine only.
+SERVER: _Server = {
+    "log_level": "warning",
+    "access_log": False,
+    "ws_max_size": LARGEST_FRAME_BYTES,
+    "timeout_graceful_shutdown": GRACE_SECONDS,
+    "server_header": False,
+    "proxy_headers": False,
+}
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -31,11 +53,7 @@ def serve(host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        log_level="warning",
-        access_log=False,
-        ws_max_size=LARGEST_FRAME_BYTES,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
+        **SERVER,
     )
 
 

@@ -262,9 +262,9 @@ def _wish(request: ConnectRequest) -> Wish:
 async def _opened(services: Services, caller: Caller, connection_id: UUID) -> tuple[Connection, Credential]:
     async with services.stores.of(caller.tenant) as store:
         connection = (await store.connections.get([connection_id])).get(connection_id)
-        sealed = await store.connections.credential(connection_id) if connection else None
     if connection is None:
         raise NotFound(missing(Kind.CONNECTION), ("input", "id"))
+    sealed = await services.gate.credential(caller.tenant, connection_id)
     if sealed is None:
         raise Conflict("This connection was disconnected: there is no credential left.", ("input", "id"))
     return connection, await services.vault.open_credential(caller.tenant, connection_id, sealed)
@@ -288,8 +288,7 @@ async def _take_grants_away(store: Store, caller: Caller, connection: Connection
 async def _revoke_upstream(services: Services, caller: Caller, connection: Connection) -> bool:
     """What the service confirmed. A service that does not answer does not keep a person from disconnecting."""
     integration = services.catalogue.integrations[connection.integration]
-    async with services.stores.of(caller.tenant) as store:
-        sealed = await store.connections.credential(connection.id)
+    sealed = await services.gate.credential(caller.tenant, connection.id)
     if sealed is None:
         return False
     try:

@@ -4,6 +4,7 @@ The parameters and results here mean the same at every service: hosts are within
 prices are decimal text in US dollars. A service adds to a result what only it tells.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
@@ -30,6 +31,7 @@ DomainName = Annotated[
 Keyword = Annotated[str, Field(description="A word, or a whole domain name.", min_length=1, max_length=253)]
 Tld = Annotated[str, Field(min_length=2, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Years = Annotated[int, Field(description="For how many years.", ge=1, le=10)]
+Term = Annotated[int | None, Field(description="The shortest term when left out.", ge=1, le=10)]
 MaxPrice = Annotated[
     float,
     Field(
@@ -55,7 +57,16 @@ Value = Annotated[
         pattern=r"^[^\x00-\x1f\x7f]+$",
     ),
 ]
+Values = Annotated[list[Value], Field(description="All the answers there shall be.", min_length=1, max_length=50)]
 Priority = Annotated[int | None, Field(description="Needed for MX and SRV; others have none.", ge=0, le=65_535)]
+#: Where a service numbers its records: the ids of records are text everywhere, whatever a service makes them of.
+RecordNumber = Annotated[
+    str, Field(description="The record's `id` from list_dns_records.", max_length=16, pattern=r"^[1-9][0-9]*$")
+]
+Nameservers = Annotated[
+    list[Annotated[str, Field(min_length=4, max_length=253, pattern=rf"^({_LABEL}\.)+[a-z0-9-]{{2,63}}$")]],
+    Field(description="All there shall be, in lower case.", min_length=2, max_length=13),
+]
 
 # --------------------------------------------------------------------------------------------------- results
 
@@ -80,6 +91,7 @@ Money = Annotated[
     BeforeValidator(decimal_text),
     Field(pattern=r"^[0-9]+\.[0-9]{2,}$", description='US dollars, e.g. "12.99".'),
 ]
+Identifier = Annotated[str, BeforeValidator(lambda told: str(told) if type(told) is int else told)]
 State = Literal["pending", "action_required", "blocked", "registered", "failed", "cancelled"]
 
 
@@ -116,6 +128,17 @@ class Registration(Result):
     )
 
 
+class Renewal(Result):
+    """Added years. While `pending` they are on their way; the other states are the end."""
+
+    domain: str
+    years: int
+    state: Literal["pending", "renewed", "failed", "cancelled"]
+    quoted_price: Money = Field(
+        description="What it was said to cost right before it was ordered, for all the years, before tax."
+    )
+
+
 class Domain(Result):
     """A domain of this account. Contacts are left out: they are people's addresses."""
 
@@ -134,13 +157,24 @@ class Zone(Result):
 
 
 class Record(Result):
-    """A DNS record. Services add its `id`."""
+    """A DNS record."""
 
+    id: Identifier
     type: str
     host: str = Field(description='Within the domain; "@" is its top.')
     answer: str
     ttl: int = Field(description="Seconds.")
     priority: int | None = Field(None, description="Of MX and SRV records.")
+
+
+def ordered(data: Json, words: Mapping[str, str], domain: str, price: Decimal | None) -> dict[str, Json]:
+    """What a service tells about an order, with what we add: whose it is, the state in our `words`, the price asked
+    before. A state that is not among the words stays, for the schema to judge.
+    """
+    told = data if isinstance(data, dict) else {}
+    state = told.get("state")
+    known = words.get(state, state) if isinstance(state, str) else state
+    return {**told, "domain": domain, "state": known, "quoted_price": None if price is None else str(price)}
 
 
 def refuse_above(max_price: float, price: Decimal, domain: str) -> None:

@@ -48,10 +48,31 @@ def same(type: str, answer: str) -> str:
     return " ".join(answer.lower().rstrip(".").split())
 
 
-def check_priority(type: str, priority: int | None) -> None:
-    """Raises Rejected when the type needs a priority and none was given."""
-    if type in WITH_PRIORITY and priority is None:
-        raise Rejected(f"{type} records need a `priority`.")
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A record as somebody wants it."""
+
+    type: str
+    host: str
+    answer: str
+    ttl: int
+    priority: int | None
+
+    def told_priority(self) -> int | None:
+        """The priority, of the types that have one. Raises Rejected when it is missing."""
+        if self.type not in WITH_PRIORITY:
+            return None
+        if self.priority is None:
+            raise Rejected(f"{self.type} records need a `priority`.")
+        return self.priority
+
+    def is_met_by(self, record: Record) -> bool:
+        """Whether a record with the wanted answer is right otherwise too."""
+        return record.ttl == self.ttl and self.has_priority_of(record)
+
+    def has_priority_of(self, record: Record) -> bool:
+        """Whether the priority is the same, of the types that have one."""
+        return self.type not in WITH_PRIORITY or record.priority == self.priority
 
 
 class Change(NamedTuple, Generic[R]):

@@ -9,8 +9,10 @@ from adapters._kit.registrar import (
     MaxPrice,
     Pricing,
     Priority,
+    Term,
     Tld,
     Value,
+    Values,
     Years,
 )
 from adapters.cloudflare.records import Records, Type, Wanted
@@ -121,7 +123,7 @@ async def get_pricing(
     call: Call,
     *,
     domain: DomainName,
-    years: Annotated[int | None, Field(description="The shortest term when left out.", ge=1, le=10)] = None,
+    years: Term = None,
 ) -> Pricing:
     """Look up what a domain costs to register or renew.
 
@@ -269,7 +271,7 @@ async def upsert_dns_record(
     domain: DomainName,
     type: RecordType,
     host: Host,
-    values: Annotated[list[Value], Field(description="All the answers there shall be.", min_length=1, max_length=50)],
+    values: Values,
     ttl: Ttl = 300,
     priority: Priority = None,
     proxied: Proxied = None,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from adapters._kit import Call, given
+from adapters._kit import zone as names
 from adapters._kit.pointing import find
-from adapters._kit.zone import WITH_PRIORITY, check_priority, full, plan, relative, unquoted
+from adapters._kit.zone import full, plan, relative, unquoted
 from adapters.cloudflare.results import Record, record_of
 from domain.errors import NotThere, Rejected
 from domain.json import Json
@@ -25,14 +26,9 @@ _CAA = re.compile(r"(\d{1,3})\s+([A-Za-z0-9]+)\s+(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(names.Wanted):
     """A record as somebody wants it. `proxied` None: as it is, and not for a new one."""
 
-    type: str
-    host: str
-    answer: str
-    ttl: int
-    priority: int | None
     proxied: bool | None
 
 
@@ -102,7 +98,7 @@ class Records:
 
 def _body(wanted: Wanted, domain: str) -> dict[str, Json]:
     """What Cloudflare is told about a record. Raises Rejected when it cannot be one."""
-    check_priority(wanted.type, wanted.priority)
+    priority = wanted.told_priority()
     proxied = bool(wanted.proxied)
     if proxied and wanted.type not in _CAN_BE_PROXIED:
         raise Rejected(f"Records of type {wanted.type} cannot be proxied: only {', '.join(_CAN_BE_PROXIED)} can.")
@@ -111,11 +107,11 @@ def _body(wanted: Wanted, domain: str) -> dict[str, Json]:
         name=full(wanted.host, domain),
         ttl=_AUTOMATIC if proxied else wanted.ttl,  # Cloudflare takes no other for what it proxies
         proxied=proxied,
-        **_answer(wanted),
+        **_answer(wanted, priority),
     )
 
 
-def _answer(wanted: Wanted) -> dict[str, Json]:
+def _answer(wanted: Wanted, priority: int | None) -> dict[str, Json]:
     """The answer, in parts where Cloudflare wants parts."""
     match wanted.type:
         case "SRV":
@@ -125,7 +121,7 @@ def _answer(wanted: Wanted) -> dict[str, Json]:
             weight, port, target = parts.groups()
             return {
                 "data": {
-                    "priority": wanted.priority,
+                    "priority": priority,
                     "weight": int(weight),
                     "port": int(port),
                     "target": target.rstrip("."),
@@ -137,13 +133,12 @@ def _answer(wanted: Wanted) -> dict[str, Json]:
                 raise Rejected('The answer of a CAA record is flags, tag and value, e.g. 0 issue "ca.example.org".')
             flags, tag, value = parts.groups()
             return {"data": {"flags": int(flags), "tag": tag.lower(), "value": unquoted(value)}}
-    return given(content=wanted.answer, priority=wanted.priority if wanted.type in WITH_PRIORITY else None)
+    return given(content=wanted.answer, priority=priority)
 
 
 def _is_right(record: Record, wanted: Wanted) -> bool:
     proxied = record.proxied if wanted.proxied is None else wanted.proxied
     if record.proxied != proxied:
         return False
-    if wanted.type in WITH_PRIORITY and record.priority != wanted.priority:
-        return False
-    return proxied or record.ttl == wanted.ttl
+    # A proxied record has no time to live of its own.
+    return wanted.has_priority_of(record) if proxied else wanted.is_met_by(record)

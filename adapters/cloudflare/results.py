@@ -5,12 +5,12 @@ from typing import Literal
 
 from adapters._kit import AliasPath, Field, Result, registrar
 from adapters._kit.pointing import find
-from adapters._kit.registrar import State
+from adapters._kit.registrar import State, ordered
 from adapters._kit.zone import relative, unquoted
 from domain.json import Json, JsonObject
 
 #: Cloudflare's words for how a registration stands, in those of all registrars.
-_STATES: dict[Json, State] = {
+_STATES: dict[str, State] = {
     "pending": "pending",
     "in_progress": "pending",
     "action_required": "action_required",
@@ -77,7 +77,6 @@ class Zone(registrar.Zone):
 class Record(registrar.Record):
     """A DNS record."""
 
-    id: str
     ttl: int = Field(description="Seconds; 1 means that Cloudflare decides.")
     proxied: bool = Field(False, description="Whether visitors reach Cloudflare, which passes them on.")
 
@@ -99,10 +98,7 @@ def offer_of(data: JsonObject) -> Offer:
 
 def registration_of(data: Json, domain: str, price: Decimal | None = None) -> Registration:
     """A registration; the price is ours to add. Raises AnswerGarbled."""
-    told = data if isinstance(data, dict) else {}
-    state = _STATES.get(told.get("state"), told.get("state"))
-    quoted = None if price is None else str(price)
-    return Registration.of({**told, "domain": domain, "state": state, "quoted_price": quoted})
+    return Registration.of(ordered(data, _STATES, domain, price))
 
 
 def domain_of(data: JsonObject) -> Domain:

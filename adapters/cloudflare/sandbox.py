@@ -41,7 +41,7 @@ def sandbox(
     file = StateFile(state_file, World)
     world = file.load() or seeded_world()
     control = SandboxControl("cloudflare", refuse_fault, _unknown, lambda token: _revoke(registry, token))
-    registry = Registry(world, file, now, RateLimits(per_window, WINDOW_SECONDS, now), control)
+    registry = Registry(world, file, now, control, RateLimits(per_window, WINDOW_SECONDS, now))
     file.save(world)
     return SandboxApp(
         control,

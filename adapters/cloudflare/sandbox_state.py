@@ -4,13 +4,12 @@ Everything in it is invented: no price, no name and no account means anything ou
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
-from adapters._kit.sandbox import RateLimits, SandboxControl, StateFile
+from adapters._kit.sandbox import RateLimits
+from adapters._kit.sandbox_registrar import Practice, belongs_to_others
 
 ACCOUNT_ID = "4a1b0000000000000000000000000001"
 ACCOUNT_NAME = "Harbour Office"
@@ -30,7 +29,6 @@ REGISTRY_SECONDS = 20
 FAILING, ASKING, BLOCKED = "fail-", "confirm-", "blocked-"
 
 _BEGINNING = "2026-01-12T09:00:00Z"
-_YEAR_SECONDS = 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -131,24 +129,10 @@ class World(BaseModel):
 
 
 @dataclass
-class Registry:
-    """A running sandbox: the world, its file, its clock (epoch seconds), its limits."""
+class Registry(Practice[World]):
+    """The running sandbox, with its limits."""
 
-    world: World
-    file: StateFile[World]
-    now: Callable[[], float]
     per_window: RateLimits
-    control: SandboxControl
-
-    def stamp(self, years: int = 0) -> str:
-        """Now, or so many years from now, as the API writes it."""
-        then = datetime.fromtimestamp(self.now() + years * _YEAR_SECONDS, UTC)
-        return then.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def performed(self, route: str) -> None:
-        """A write has happened: count it and keep it."""
-        self.control.effects[route] += 1
-        self.file.save(self.world)
 
     def settle(self) -> None:
         """Let the registrations go on that are due."""
@@ -163,10 +147,9 @@ class Registry:
             self.file.save(self.world)
 
     def is_free(self, name: str) -> bool:
-        """Whether somebody may buy it. About one name in four belongs to others, always the same ones."""
-        taken = hashlib.sha256(name.encode()).digest()[0] % 4 == 0 or name.startswith("example.")
+        """Whether somebody may buy it."""
         known = self.world.registrations.get(name)
-        return not taken and (known is None or known.state == "failed")
+        return not belongs_to_others(name) and (known is None or known.state == "failed")
 
 
 def _end_of(domain: str) -> str:

@@ -9,15 +9,19 @@ from adapters._kit.registrar import (
     Keyword,
     Limit,
     MaxPrice,
+    Nameservers,
     Offer,
     Pricing,
     Priority,
+    RecordNumber,
+    Term,
     Tld,
     Value,
+    Values,
     Years,
 )
-from adapters._kit.zone import relative
-from adapters.dnsimple.records import Records, Type, Wanted
+from adapters._kit.zone import Wanted, relative
+from adapters.dnsimple.records import Records, Type
 from adapters.dnsimple.results import (
     Account,
     Changes,
@@ -39,11 +43,7 @@ _MOST_CHECKS = 10
 
 RecordType = Annotated[Type, Field(description="ALIAS is DNSimple's alias record for the top of a domain.")]
 Ttl = Annotated[int, Field(description="Seconds it may be cached.", ge=60, le=604_800)]
-RecordId = Annotated[int, Field(description="The record's `id` from list_dns_records.", ge=1, le=2**53 - 1)]
 RegistrationId = Annotated[int, Field(description="The `registration_id` of purchase_domain.", ge=1, le=2**53 - 1)]
-NameServer = Annotated[
-    str, Field(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$")
-]
 
 
 # ----------------------------------------------------------------------------------------------- the account
@@ -123,7 +123,7 @@ async def get_pricing(
     call: Call,
     *,
     domain: DomainName,
-    years: Annotated[int | None, Field(description="The shortest term when left out.", ge=1, le=10)] = None,
+    years: Term = None,
 ) -> Pricing:
     """Look up what a domain costs to register, renew or transfer.
 
@@ -212,9 +212,7 @@ async def set_nameservers(
     call: Call,
     *,
     domain: DomainName,
-    nameservers: Annotated[
-        list[NameServer], Field(description="All there shall be, in lower case.", min_length=2, max_length=13)
-    ],
+    nameservers: Nameservers,
 ) -> list[str]:
     """Say which name servers answer for a domain.
 
@@ -273,7 +271,7 @@ async def update_dns_record(
     call: Call,
     *,
     domain: DomainName,
-    record_id: RecordId,
+    record_id: RecordNumber,
     type: RecordType,
     host: Host,
     answer: Value,
@@ -289,7 +287,7 @@ async def update_dns_record(
 
 
 @action(effect=Effect.DESTRUCTIVE, look_for="the record among the domain's DNS records")
-async def delete_dns_record(call: Call, *, domain: DomainName, record_id: RecordId) -> None:
+async def delete_dns_record(call: Call, *, domain: DomainName, record_id: RecordNumber) -> None:
     """Delete one DNS record.
 
     What it served stops working within its time to live. Not found means that it is gone already.
@@ -308,7 +306,7 @@ async def upsert_dns_record(
     domain: DomainName,
     type: RecordType,
     host: Host,
-    values: Annotated[list[Value], Field(description="All the answers there shall be.", min_length=1, max_length=50)],
+    values: Values,
     ttl: Ttl = 300,
     priority: Priority = None,
 ) -> list[Record]:
@@ -334,7 +332,7 @@ class NewRecord(Part):
 class ChangedRecord(Part):
     """A record to change. What is left out stays as it is."""
 
-    record_id: RecordId
+    record_id: RecordNumber
     host: Annotated[Host | None, Field(description='Name within the domain; "@" is the domain itself.')] = None
     answer: Annotated[Value | None, Field(description="As in create_dns_record.")] = None
     ttl: Annotated[Ttl | None, Field(description="Seconds it may be cached.")] = None
@@ -356,7 +354,7 @@ async def batch_dns_changes(
         list[ChangedRecord] | None, Field(description="Records to change.", min_length=1, max_length=100)
     ] = None,
     deletes: Annotated[
-        list[RecordId] | None, Field(description="Records to delete.", min_length=1, max_length=100)
+        list[RecordNumber] | None, Field(description="Records to delete.", min_length=1, max_length=100)
     ] = None,
 ) -> Changes:
     """Change several DNS records at once.
@@ -375,4 +373,4 @@ async def batch_dns_changes(
 
 def _changed(change: ChangedRecord, domain: str) -> dict[str, Json]:
     name = None if change.host is None else relative(change.host, domain).removeprefix("@")
-    return given(id=change.record_id, name=name, content=change.answer, ttl=change.ttl, priority=change.priority)
+    return given(id=int(change.record_id), name=name, content=change.answer, ttl=change.ttl, priority=change.priority)

@@ -1,10 +1,11 @@
 """The DNS records of one zone at DNSimple, and how to make them what somebody wants."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import Literal
 
 from adapters._kit import Call, given
-from adapters._kit.zone import WITH_PRIORITY, check_priority, plan, relative
+from adapters._kit.zone import Wanted, plan, relative
 from adapters.dnsimple.results import Changes, Record, record_of
 from domain.errors import Rejected
 from domain.json import Json
@@ -15,16 +16,6 @@ _PATH = "{account}/zones/{zone}/records"
 _ONE = _PATH + "/{record_id}"
 _BATCH = "{account}/zones/{zone}/batch"
 _MOST_RECORDS = 5_000
-
-
-class Wanted(NamedTuple):
-    """A record as somebody wants it."""
-
-    type: str
-    host: str
-    answer: str
-    ttl: int
-    priority: int | None
 
 
 class Records:
@@ -48,7 +39,7 @@ class Records:
         answer = await self._call.post(_PATH, json=body, account=self._account, zone=self._domain)
         return record_of(_object(answer.at("data")))
 
-    async def replace(self, record_id: int, wanted: Wanted) -> Record:
+    async def replace(self, record_id: str, wanted: Wanted) -> Record:
         """Make one what is wanted, keeping its id. A record's type cannot be changed at DNSimple."""
         body = self.body(wanted)
         account, zone = self._account, self._domain
@@ -61,16 +52,16 @@ class Records:
         answer = await self._call.patch(_ONE, json=body, account=account, zone=zone, record_id=record_id)
         return record_of(_object(answer.at("data")))
 
-    async def delete(self, record_id: int) -> None:
+    async def delete(self, record_id: str) -> None:
         """Remove one."""
         await self._call.delete(_ONE, account=self._account, zone=self._domain, record_id=record_id)
 
-    async def batch(self, creates: Sequence[Json], updates: Sequence[Json], deletes: Sequence[int]) -> Changes:
+    async def batch(self, creates: Sequence[Json], updates: Sequence[Json], deletes: Sequence[str]) -> Changes:
         """All of it or nothing, in one request."""
         body: dict[str, Json] = {
             "creates": list(creates),
             "updates": list(updates),
-            "deletes": [{"id": each} for each in deletes],
+            "deletes": [{"id": int(each)} for each in deletes],
         }
         body = {name: steps for name, steps in body.items() if steps}
         answer = await self._call.post(_BATCH, json=body, account=self._account, zone=self._domain)
@@ -82,42 +73,37 @@ class Records:
 
     async def make(self, wanted: Wanted, values: Sequence[str]) -> list[Record]:
         """Make those of one type and host exactly these values, all at once."""
-        check_priority(wanted.type, wanted.priority)
+        wanted.told_priority()
         named = await self.all(name=self._name(wanted.host), type=wanted.type)
         # DNSimple's own cannot be changed, and the children of others come and go with those.
         mine = [each for each in named if each.host == relative(wanted.host, self._domain)]
         there = [each for each in mine if not each.system and each.parent_id is None]
-        steps = plan(there, wanted.type, values, lambda record: _is_right(record, wanted))
+        steps = plan(there, wanted.type, values, wanted.is_met_by)
         updates: list[Json] = [
-            {"id": each.record.id, **_without_type(self.body(wanted._replace(answer=each.answer)))}
+            {"id": int(each.record.id), **_without_type(self.body(replace(wanted, answer=each.answer)))}
             for each in steps.change
         ]
-        creates: list[Json] = [self.body(wanted._replace(answer=answer)) for answer in steps.add]
+        creates: list[Json] = [self.body(replace(wanted, answer=answer)) for answer in steps.add]
         deletes = [each.id for each in steps.remove]
         made = list(steps.keep)
         if updates or creates or deletes:
             done = await self.batch(creates, updates, deletes)
             made += [*done.created, *done.updated]
-        return sorted(made, key=lambda record: record.id)
+        return sorted(made, key=lambda record: record.answer)
 
     def body(self, wanted: Wanted) -> dict[str, Json]:
         """What DNSimple is told about a record. Raises Rejected when a priority is missing."""
-        check_priority(wanted.type, wanted.priority)
         return given(
             type=wanted.type,
             name=self._name(wanted.host),
             content=wanted.answer,
             ttl=wanted.ttl,
-            priority=wanted.priority if wanted.type in WITH_PRIORITY else None,
+            priority=wanted.told_priority(),
         )
 
     def _name(self, host: str) -> str:
         within = relative(host, self._domain)
         return "" if within == "@" else within
-
-
-def _is_right(record: Record, wanted: Wanted) -> bool:
-    return record.ttl == wanted.ttl and (wanted.type not in WITH_PRIORITY or record.priority == wanted.priority)
 
 
 def _without_type(body: dict[str, Json]) -> dict[str, Json]:

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import Literal
 
 from adapters._kit import Field, Result, registrar
-from adapters._kit.registrar import Money, State
+from adapters._kit.registrar import Money, State, ordered
 from adapters._kit.zone import unquoted
 from domain.json import Json, JsonObject
 
 #: DNSimple's words for how a registration stands, in those of all registrars.
-_STATES: dict[Json, State] = {
+_STATES: dict[str, State] = {
     "new": "pending",
     "registering": "pending",
     "registered": "registered",
@@ -58,13 +58,10 @@ class Registration(registrar.Registration):
     privacy: bool = Field(validation_alias="whois_privacy")
 
 
-class Renewal(Result):
+class Renewal(registrar.Renewal):
     """Added years, on their way."""
 
-    domain: str
     years: int = Field(validation_alias="period")
-    state: Literal["pending", "renewed", "failed", "cancelled"]
-    quoted_price: Money = Field(description="What it was said to cost right before it was ordered, before tax.")
 
 
 class Zone(registrar.Zone):
@@ -76,9 +73,8 @@ class Zone(registrar.Zone):
 class Record(registrar.Record):
     """A DNS record."""
 
-    id: int
     system: bool = Field(validation_alias="system_record", description="Kept by DNSimple itself; cannot be changed.")
-    parent_id: int | None = Field(None, description="The record this one comes and goes with.")
+    parent_id: registrar.Identifier | None = Field(None, description="The record this one comes and goes with.")
 
 
 class Changes(Result):
@@ -86,7 +82,7 @@ class Changes(Result):
 
     created: list[Record]
     updated: list[Record]
-    deleted: list[int] = Field(description="Ids.")
+    deleted: list[str] = Field(description="Ids.")
 
 
 class Quote(Result):
@@ -101,18 +97,12 @@ class Quote(Result):
 
 def registration_of(data: Json, domain: str, price: Decimal | None = None) -> Registration:
     """A registration; the price is ours to add. Raises AnswerGarbled."""
-    told = data if isinstance(data, dict) else {}
-    state = _STATES.get(told.get("state"), told.get("state"))
-    quoted = None if price is None else str(price)
-    return Registration.of({**told, "domain": domain, "state": state, "quoted_price": quoted})
+    return Registration.of(ordered(data, _STATES, domain, price))
 
 
 def renewal_of(data: Json, domain: str, price: Decimal) -> Renewal:
     """A renewal. Raises AnswerGarbled."""
-    told = data if isinstance(data, dict) else {}
-    state = told.get("state")
-    known = _RENEWAL_STATES.get(state, state) if isinstance(state, str) else state
-    return Renewal.of({**told, "domain": domain, "state": known, "quoted_price": str(price)})
+    return Renewal.of(ordered(data, _RENEWAL_STATES, domain, price))
 
 
 def record_of(data: JsonObject) -> Record:

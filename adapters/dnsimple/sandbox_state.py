@@ -3,15 +3,13 @@
 Everything in it is invented: no price, no name and no account means anything outside. Money is in US cents.
 """
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from adapters._kit.sandbox import RateLimits, SandboxControl, StateFile
+from adapters._kit.sandbox import RateLimits
+from adapters._kit.sandbox_registrar import Practice, belongs_to_others
 
 ACCOUNT_ID = 1010
 OTHER_ACCOUNT_ID = 2020
@@ -28,7 +26,6 @@ NAMESERVERS = [f"ns{number}.sandbox.invalid" for number in (1, 2, 3, 4)]
 REGISTRY_SECONDS = 20
 
 _BEGINNING = "2026-01-12T09:00:00Z"
-_YEAR_SECONDS = 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -142,23 +139,10 @@ class World(BaseModel):
 
 
 @dataclass
-class Registry:
-    """A running sandbox: the world, its file, its clock (epoch seconds), its limits."""
+class Registry(Practice[World]):
+    """The running sandbox, with its limits."""
 
-    world: World
-    file: StateFile[World]
-    now: Callable[[], float]
     per_hour: RateLimits
-    control: SandboxControl
-
-    def stamp(self, years: int = 0) -> str:
-        """Now, or so many years from now, as the API writes it."""
-        return _written(self.now() + years * _YEAR_SECONDS)
-
-    def performed(self, route: str) -> None:
-        """A write has happened: count it and keep it."""
-        self.control.effects[route] += 1
-        self.file.save(self.world)
 
     def settle(self) -> None:
         """Let the slow registries finish what is due."""
@@ -174,9 +158,8 @@ class Registry:
             self.file.save(self.world)
 
     def is_free(self, name: str) -> bool:
-        """Whether somebody may buy it. About one name in four belongs to others, always the same ones."""
-        taken = hashlib.sha256(name.encode()).digest()[0] % 4 == 0 or name.startswith("example.")
-        return not taken and name not in self.world.domains
+        """Whether somebody may buy it."""
+        return not belongs_to_others(name) and name not in self.world.domains
 
 
 def ending(name: str) -> Ending | None:
@@ -195,10 +178,6 @@ def is_premium(name: str) -> bool:
 def dollars(cents: int) -> float:
     """As the API writes amounts."""
     return float(Decimal(cents) / 100)
-
-
-def _written(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def new_zone(world: World) -> list[Record]:

@@ -1,97 +1,108 @@
-"""What the actions on name.com answer with.
+"""What the actions on name.com answer with: what all registrars share, and what name.com tells beside it."""
 
-Prices are decimal text in US dollars, such as "12.99": JSON numbers pass through binary fractions on their
-way to an agent, and an amount that is compared with a limit must not change on the way.
-"""
+from decimal import Decimal
 
-from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from adapters._kit import Field, Result, registrar
+from adapters._kit.registrar import Money, Pricing, Record, ordered
+from domain.json import Json, JsonObject
 
-from adapters._kit import AliasChoices, BeforeValidator, Field, Result
-from domain.json import Json
-
-_CENT = Decimal("0.01")
-
-
-def decimal_text(amount: Json) -> Json:
-    """A JSON number as decimal text with at least two places; anything else as it is, for the schema to
-    judge.
-    """
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-        return amount
-    try:
-        exact = Decimal(str(amount))
-        return f"{exact:.2f}" if exact == exact.quantize(_CENT) else f"{exact:f}"
-    except InvalidOperation:
-        raise ValueError("not an amount of money") from None
+#: name.com's names for what all registrars have.
+_NAMES = {
+    "domainName": "domain",
+    "purchasePrice": "purchase_price",
+    "purchaseType": "purchase_type",
+    "renewalPrice": "renewal_price",
+    "transferPrice": "transfer_price",
+    "createDate": "created_at",
+    "expireDate": "expires_at",
+    "autorenewEnabled": "autorenew",
+    "privacyEnabled": "privacy",
+    "totalPaid": "total_paid",
+    "username": "id",
+}
 
 
-Money = Annotated[
-    str,
-    BeforeValidator(decimal_text),
-    Field(pattern=r"^[0-9]+\.[0-9]{2,}$", description='US dollars, e.g. "12.99".'),
-]
-#: name.com writes the top of a zone as "", "@" or null; here it is always "@".
-Host = Annotated[
-    str, BeforeValidator(lambda host: host or "@"), Field(description='Within the domain; "@" is its top.')
-]
+class Account(Result):
+    """An account at name.com."""
+
+    id: str = Field(description="The username.")
 
 
-class Offer(Result):
+class Offer(registrar.Offer):
     """Whether a domain can be bought now, and for how much. Prices are there only when it can."""
 
-    domain: str = Field(validation_alias=AliasChoices("domainName", "domain"))
-    purchasable: bool
-    premium: bool = False
-    purchase_price: Money | None = Field(
-        None,
-        validation_alias=AliasChoices("purchasePrice", "purchase_price"),
-        description="For the shortest term, usually one year.",
-    )
-    renewal_price: Money | None = Field(
-        None,
-        validation_alias=AliasChoices("renewalPrice", "renewal_price"),
-        description="For each later year.",
-    )
-    purchase_type: str | None = Field(None, validation_alias=AliasChoices("purchaseType", "purchase_type"))
+    purchase_type: str | None = Field(None, description="`registration`, or how else name.com sells it.")
 
 
-class Pricing(Result):
-    """What a domain costs for the years asked about. A price is null when name.com does not sell that."""
+class Domain(registrar.Domain):
+    """A domain of this account."""
 
-    premium: bool
-    purchase_price: Money | None = Field(validation_alias="purchasePrice")
-    renewal_price: Money | None = Field(validation_alias="renewalPrice")
-    transfer_price: Money | None = Field(validation_alias="transferPrice")
-
-
-class Domain(Result):
-    """A domain of this account. Contacts are left out: they are people's addresses."""
-
-    domain: str = Field(validation_alias="domainName")
-    created_at: str = Field(validation_alias="createDate")
-    expires_at: str = Field(validation_alias="expireDate")
-    autorenew: bool = Field(validation_alias="autorenewEnabled")
-    locked: bool
-    privacy: bool = Field(validation_alias="privacyEnabled")
+    locked: bool = Field(description="Against being moved to another registrar.")
     nameservers: list[str]
-    renewal_price: Money = Field(validation_alias="renewalPrice")
+    renewal_price: Money
 
 
-class Purchase(Result):
-    """A domain that was bought."""
+class Registration(registrar.Registration):
+    """A domain that was bought. name.com registers at once: `state` is `registered`."""
 
-    domain: Domain
     order: int
-    total_paid: Money = Field(validation_alias="totalPaid", description="With tax and privacy protection.")
+    total_paid: Money = Field(description="With tax and privacy protection.")
+    expires_at: str
+    autorenew: bool
+    privacy: bool
 
 
-class Record(Result):
-    """A DNS record."""
+class Renewal(registrar.Renewal):
+    """Added years. name.com renews at once: `state` is `renewed`."""
 
-    id: int
-    type: str
-    host: Host = "@"
-    answer: str
-    ttl: int = Field(description="Seconds.")
-    priority: int | None = Field(None, description="Of MX and SRV records.")
+    order: int | None = None
+    total_paid: Money | None = Field(None, description="With tax.")
+    expires_at: str | None = Field(None, description="The new day.")
+
+
+def account_of(data: Json) -> Account:
+    """Whose token it is. Raises AnswerGarbled."""
+    return Account.of(_ours(data))
+
+
+def offer_of(data: Json) -> Offer:
+    """An offer. Raises AnswerGarbled."""
+    return Offer.of(_ours(data))
+
+
+def pricing_of(data: Json) -> Pricing:
+    """Prices. Raises AnswerGarbled."""
+    return Pricing.of(_ours(data))
+
+
+def domain_of(data: Json) -> Domain:
+    """A domain. Raises AnswerGarbled."""
+    return Domain.of(_ours(data))
+
+
+def registration_of(data: Json, domain: str, price: Decimal) -> Registration:
+    """An order that was carried out; the price is ours to add. Raises AnswerGarbled."""
+    return Registration.of({**ordered(_order(data), {}, domain, price), "state": "registered"})
+
+
+def renewal_of(data: Json, domain: str, price: Decimal, years: int) -> Renewal:
+    """A renewal that was carried out; price and years are ours to add. Raises AnswerGarbled."""
+    return Renewal.of({**ordered(_order(data), {}, domain, price), "state": "renewed", "years": years})
+
+
+def record_of(data: Json) -> Record:
+    """A record: name.com writes the top of a zone as "", "@" or null. Raises AnswerGarbled."""
+    told = data if isinstance(data, dict) else {}
+    return Record.of({**told, "host": told.get("host") or "@"})
+
+
+def _ours(data: Json) -> dict[str, Json]:
+    """The members under the names of all registrars."""
+    told: JsonObject = data if isinstance(data, dict) else {}
+    return {_NAMES.get(name, name): value for name, value in told.items()}
+
+
+def _order(data: Json) -> dict[str, Json]:
+    """An order with what it tells about its domain, side by side."""
+    told = _ours(data)
+    return {**_ours(told.get("domain")), **told}

@@ -1,8 +1,8 @@
 """A practice name.com: stateful, honest about being a sandbox, and strict where the real one is strict.
 
 It covers the part of the Core API that Mandate's name.com actions use: basic authentication, searching and
-pricing, buying against the account's credit with idempotency keys, listing, and DNS records. It is not there:
-transfers, renewals, contacts, name servers, forwarding. Unknown routes answer 404.
+pricing, buying against the account's credit with idempotency keys, renewing, name servers, listing, and DNS records.
+It is not there: transfers, contacts, forwarding. Unknown routes answer 404.
 
 Two invented accounts, see `sandbox_state`: `sandbox-test`, with 100 dollars of credit and two domains, and
 `quay-test`, with no credit.
@@ -43,7 +43,7 @@ def sandbox(
     world = file.load() or seeded_world()
     control = SandboxControl("namecom", refuse_fault, _unknown, lambda token: _revoke(registry, token))
     limits = (RateLimits(per_second, 1, now), RateLimits(per_hour, HOUR_SECONDS, now))
-    registry = Registry(world, file, now, *limits, control)
+    registry = Registry(world, file, now, control, *limits)
     file.save(world)
     return SandboxApp(
         control,

@@ -1,4 +1,4 @@
-"""The sandbox's shop: searching, pricing, buying, and listing what was bought."""
+"""The sandbox's shop: searching, pricing, buying, renewing, and what the account has."""
 
 import hashlib
 import json
@@ -11,7 +11,6 @@ from starlette.routing import Route
 from adapters.namecom.sandbox_api import Ask, Refused, Reply, Shape, api_route, not_found, wrong
 from adapters.namecom.sandbox_state import (
     ENDINGS,
-    NAMESERVERS,
     Domain,
     Ending,
     Registry,
@@ -35,6 +34,8 @@ def domain_routes(registry: Registry) -> list[Route]:
         api_route(registry, "GET", "/core/v1/domains", _list),
         api_route(registry, "POST", "/core/v1/domains", _buy),
         api_route(registry, "GET", "/core/v1/domains/{domain}:getPricing", _pricing),
+        api_route(registry, "POST", "/core/v1/domains/{domain}:renew", _renew),
+        api_route(registry, "POST", "/core/v1/domains/{domain}:setNameservers", _delegate),
         api_route(registry, "GET", "/core/v1/domains/{domain}", _get),
     ]
 
@@ -92,6 +93,15 @@ def _get(ask: Ask) -> Reply:
     return Reply(_shape(ask.domain()))
 
 
+def _delegate(ask: Ask) -> Reply:
+    domain, names = ask.domain(), _strings(ask, "nameservers")
+    if not names or not all(_NAME.fullmatch(each) for each in names):
+        raise wrong("'nameservers' must hold host names")
+    domain.nameservers = names
+    ask.registry.performed("POST /core/v1/domains/{domainName}:setNameservers")
+    return Reply(_shape(domain))
+
+
 # ---------------------------------------------------------------------------------------------------- buying
 
 
@@ -138,18 +148,12 @@ def _order(ask: Ask) -> _Order:
     if not ask.registry.is_free(name):
         raise wrong("The domain is not available.")
     cents = price(ending, years)
-    told = ask.body.get("purchasePrice")
-    if told is None and _is_premium(name, ending):
-        raise wrong("'purchasePrice' is required for premium domains")
-    if told is not None and (not isinstance(told, (int, float)) or round(told * 100) != cents):
-        raise wrong("'purchasePrice' is not the price of this domain")
+    _confirm_price(ask, name, ending, cents)
     return _Order(name, years, cents, ending)
 
 
 def _sell(ask: Ask, order: _Order) -> Shape:
-    if ask.user.credit < order.cents:
-        raise Refused(402, "Payment Required", "The account has too little credit.")
-    ask.user.credit -= order.cents
+    _pay(ask, order.cents)
     registry = ask.registry
     bought = Domain(
         name=order.name,
@@ -160,6 +164,40 @@ def _sell(ask: Ask, order: _Order) -> Shape:
     )
     registry.world.domains[order.name] = bought
     return {"domain": _shape(bought), "order": registry.world.new_id(), "totalPaid": dollars(order.cents)}
+
+
+def _renew(ask: Ask) -> Reply:
+    """The price to confirm is that of the shortest term, whatever the years. No key is heeded."""
+    domain, registry = ask.domain(), ask.registry
+    ending = registry.ending(domain.name)
+    if ending is None:
+        raise Refused(422, "Domain pricing unavailable", "There is no price for this domain.")
+    years = ask.number("years") or ending.fewest_years
+    if not ending.fewest_years <= years <= 10:
+        raise wrong(f"'years' must be {ending.fewest_years} to 10")
+    _confirm_price(ask, domain.name, ending, ending.later * ending.fewest_years)
+    _pay(ask, ending.later * years)
+    domain.expires_at = f"{int(domain.expires_at[:4]) + years}{domain.expires_at[4:]}"
+    registry.performed("POST /core/v1/domains/{domainName}:renew")
+    return Reply(
+        {"domain": _shape(domain), "order": registry.world.new_id(), "totalPaid": dollars(ending.later * years)}
+    )
+
+
+def _confirm_price(ask: Ask, name: str, ending: Ending, cents: int) -> None:
+    """Raises Refused (400) when a price was told that is not this one, or none where one must be."""
+    told = ask.body.get("purchasePrice")
+    if told is None and _is_premium(name, ending):
+        raise wrong("'purchasePrice' is required for premium domains")
+    if told is not None and (not isinstance(told, (int, float)) or round(told * 100) != cents):
+        raise wrong("'purchasePrice' is not the price of this domain")
+
+
+def _pay(ask: Ask, cents: int) -> None:
+    """Raises Refused (402) when the credit does not reach."""
+    if ask.user.credit < cents:
+        raise Refused(402, "Payment Required", "The account has too little credit.")
+    ask.user.credit -= cents
 
 
 def _fingerprint(body: Shape) -> str:
@@ -187,7 +225,7 @@ def _is_premium(name: str, ending: Ending) -> bool:
 
 
 def _shape(domain: Domain) -> Shape:
-    nameservers: list[JsonValue] = list(NAMESERVERS)
+    nameservers: list[JsonValue] = list(domain.nameservers)
     return {
         "domainName": domain.name,
         "createDate": domain.created_at,

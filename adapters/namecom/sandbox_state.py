@@ -3,15 +3,13 @@
 Everything in it is invented: no price, no name and no account means anything outside. Money is in US cents.
 """
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from adapters._kit.sandbox import RateLimits, SandboxControl, StateFile
+from adapters._kit.sandbox import RateLimits
+from adapters._kit.sandbox_registrar import Practice, belongs_to_others
 
 USERNAME = "sandbox-test"
 TOKEN = "namecom-sandbox-token"
@@ -73,6 +71,7 @@ class Domain(BaseModel):
     created_at: str
     expires_at: str
     renewal: int
+    nameservers: list[str] = Field(default_factory=lambda: list(NAMESERVERS))
     records: list[Record] = Field(default_factory=list)
 
 
@@ -99,25 +98,11 @@ class World(BaseModel):
 
 
 @dataclass
-class Registry:
-    """A running sandbox: the world, its file, its clock (epoch seconds), its limits."""
+class Registry(Practice[World]):
+    """The running sandbox, with its limits."""
 
-    world: World
-    file: StateFile[World]
-    now: Callable[[], float]
     per_second: RateLimits
     per_hour: RateLimits
-    control: SandboxControl
-
-    def stamp(self, years: int = 0) -> str:
-        """Now, or so many years from now, as the API writes it."""
-        then = datetime.fromtimestamp(self.now() + years * 365 * 86_400, UTC)
-        return then.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def performed(self, route: str) -> None:
-        """A write has happened: count it and keep it."""
-        self.control.effects[route] += 1
-        self.file.save(self.world)
 
     def ending(self, name: str) -> Ending | None:
         """What a domain costs; None for endings that are not sold here."""
@@ -127,9 +112,8 @@ class Registry:
         return _PREMIUM if len(label) <= PREMIUM_LENGTH else ENDINGS[ending]
 
     def is_free(self, name: str) -> bool:
-        """Whether somebody may buy it. About one name in four belongs to others, always the same ones."""
-        taken = hashlib.sha256(name.encode()).digest()[0] % 4 == 0 or name.startswith("example.")
-        return not taken and name not in self.world.domains
+        """Whether somebody may buy it."""
+        return not belongs_to_others(name) and name not in self.world.domains
 
 
 def price(ending: Ending, years: int) -> int:

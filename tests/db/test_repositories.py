@@ -146,11 +146,13 @@ async def test_a_credential_is_replaced_and_destroyed(ground: Ground, party: Par
         assert key is not None
         assert await store.connections.credential_version(id) == 1
         await store.connections.put_credential(id, Sealed(key, 2, b"newer"))
-        assert await store.connections.credential(id) == Sealed(key, 2, b"newer")
+    assert await ground.gate.credential(party.tenant, id) == Sealed(key, 2, b"newer")
+    assert await ground.gate.credential("somebody-else", id) is None
+    async with ground.stores.of(party.tenant) as store:
         await store.connections.destroy_credential(id)
         await store.connections.destroy_credential(id)
-        assert await store.connections.credential(id) is None
         assert await store.connections.credential_version(id) == 0
+    assert await ground.gate.credential(party.tenant, id) is None
 
 
 async def test_the_newest_data_key_seals(ground: Ground) -> None:

@@ -65,17 +65,20 @@ async def test_everything_the_gateway_sends_fits_the_description(prism_gateway: 
     assert made["connection"]["account"]["label"] == "harbour-works"
     agent = (await agent_with_grant(owner, made["connection"]["id"], "FULL")).client
 
+    account = await succeed(agent, "namecom.get_account")
     found = await succeed(agent, "namecom.search_domains", keyword="lamp")
     free = await succeed(agent, "namecom.check_availability", domains=[DOMAIN])
     bought = await succeed(agent, "namecom.purchase_domain", domain=DOMAIN, max_price=20)
+    await succeed(agent, "namecom.set_nameservers", domain=DOMAIN, nameservers=["ns1.example.com", "ns2.example.com"])
     await succeed(agent, "namecom.list_dns_records", domain=DOMAIN)
     written = await succeed(agent, "namecom.create_dns_record", **RECORD, answer="192.0.2.1")
     await succeed(agent, "namecom.upsert_dns_record", **RECORD, values=["192.0.2.2", "192.0.2.3"])
     await succeed(agent, "namecom.delete_dns_record", domain=DOMAIN, record_id=written["id"])
 
+    assert account == {"id": "harbour-works"}
     assert [offer["domain"] for offer in found] == [DOMAIN]
     assert free[0]["purchasable"] is True
-    assert (bought["domain"]["domain"], bought["total_paid"]) == (DOMAIN, "12.99")
+    assert (bought["domain"], bought["state"], bought["total_paid"]) == (DOMAIN, "registered", "12.99")
 
 
 async def test_prism_refuses_what_the_description_does_not_tell(namecom: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from adapters._kit.catalogue import load, manifest_of
 from adapters._kit.egress import Egress
@@ -67,13 +67,17 @@ class Overheard:
 
 @dataclass
 class Connected:
-    """One sandbox and the integration in front of it, with one connected account."""
+    """One sandbox and the integration in front of it, with one connected account.
+
+    Each run has a key of its own, unless `key` says that they are attempts of one execution.
+    """
 
     app: SandboxApp
     integration: Integration
     transport: Overheard
     fields: Mapping[str, str]
     account: Account | None = None
+    key: UUID | None = None
 
     async def run(self, name: str, /, **parameters: Json) -> Json:
         """Run an action as a checked execution would."""
@@ -113,6 +117,11 @@ class Connected:
         heard = [each for each, _ in self.transport.heard if urlsplit(each.url).path.endswith(path)]
         return [each.method for each in heard if not writes or each.method != "GET"]
 
+    def headers(self, path: str, name: str) -> list[str | None]:
+        """One header of the requests to a path."""
+        heard = [each for each, _ in self.transport.heard if urlsplit(each.url).path.endswith(path)]
+        return [each.headers.get(name) for each in heard]
+
     def queries(self, path: str) -> list[dict[str, list[str]]]:
         """What the requests to a path asked for."""
         found = [urlsplit(each.url) for each, _ in self.transport.heard]
@@ -127,7 +136,7 @@ class Connected:
         """What a run needs, fresh."""
         credential = credential_from_fields(self.fields)
         deadline = datetime.now(UTC) + timedelta(seconds=30)
-        return CallSetting(credential, self.account, is_sandbox=True, key=uuid4(), deadline_at=deadline)
+        return CallSetting(credential, self.account, is_sandbox=True, key=self.key or uuid4(), deadline_at=deadline)
 
 
 @asynccontextmanager

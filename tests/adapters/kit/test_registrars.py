@@ -1,14 +1,15 @@
 """One vocabulary for all registrars: an agent that has learned one can use another."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from adapters._kit.catalogue import load
 from adapters._kit.http import CannedTransport, NotSent
-from adapters._kit.registrar import Offer, Record, decimal_text
-from adapters._kit.zone import Change, check_priority, full, plan, relative, same, unquoted
+from adapters._kit.registrar import Offer, Record, decimal_text, ordered
+from adapters._kit.zone import Change, Wanted, full, plan, relative, same, unquoted
 from domain.catalogue import Action, Category
 from domain.errors import AnswerGarbled, Rejected
 from domain.json import Json
@@ -28,6 +29,22 @@ VOCABULARY = (
     "delete_dns_record",
     "upsert_dns_record",
 )
+#: What not all of them let programs do; those that do, do it in the same words.
+SOMETIMES = ("get_account", "renew_domain", "set_nameservers")
+#: What an answer holds everywhere.
+SHARED = {
+    "search_domains": {"domain", "purchasable", "premium", "purchase_price", "renewal_price"},
+    "check_availability": {"domain", "purchasable", "premium", "purchase_price", "renewal_price"},
+    "get_pricing": {"premium", "purchase_price", "renewal_price", "transfer_price"},
+    "purchase_domain": {"domain", "state", "quoted_price"},
+    "renew_domain": {"domain", "years", "state", "quoted_price"},
+    "list_domains": {"domain", "created_at", "expires_at", "autorenew", "privacy"},
+    "get_domain": {"domain", "created_at", "expires_at", "autorenew", "privacy"},
+    "list_dns_records": {"id", "type", "host", "answer", "ttl", "priority"},
+    "create_dns_record": {"id", "type", "host", "answer", "ttl", "priority"},
+    "update_dns_record": {"id", "type", "host", "answer", "ttl", "priority"},
+    "upsert_dns_record": {"id", "type", "host", "answer", "ttl", "priority"},
+}
 #: What one registrar cannot do without.
 NEEDED_MORE = {"dnsimple.purchase_domain": {"contact_id"}}
 
@@ -51,8 +68,13 @@ def types(schema: Any) -> set[str]:
     return {each["type"] for each in choices if "type" in each} - {"null"}
 
 
-@pytest.mark.parametrize("registrar", REGISTRARS)
-@pytest.mark.parametrize("name", VOCABULARY)
+def offered(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Registrars and actions, but for those that a registrar does not have and need not have."""
+    pairs = [(registrar, name) for registrar in REGISTRARS for name in names]
+    return [each for each in pairs if each[1] not in SOMETIMES or CATALOGUE.action(".".join(each))]
+
+
+@pytest.mark.parametrize(("registrar", "name"), offered([*VOCABULARY, *SOMETIMES]))
 def test_a_call_written_for_one_registrar_is_a_call_of_another(registrar: str, name: str) -> None:
     model, ours = action("namecom", name), action(registrar, name)
     more = NEEDED_MORE.get(ours.slug, set())
@@ -61,30 +83,19 @@ def test_a_call_written_for_one_registrar_is_a_call_of_another(registrar: str, n
     assert isinstance(required, list)
     assert set(known) <= set(asked)
     assert set(required) == set(model.parameters_schema.get("required", [])) | more  # type: ignore[arg-type]
-    differing = {each for each in known if types(asked[each]) != types(known[each])}
-    assert differing <= {"record_id"}, "an identifier is what the service makes it, nothing else"
+    assert [each for each in known if types(asked[each]) != types(known[each])] == []
+    # Only some services take a key with an order.
+    assert name == "purchase_domain" or ours.is_idempotent == model.is_idempotent
     assert (ours.effect, asked.get("ttl", {}).get("default")) == (model.effect, known.get("ttl", {}).get("default"))
 
 
-@pytest.mark.parametrize("registrar", REGISTRARS)
-@pytest.mark.parametrize(
-    ("name", "shared"),
-    [
-        ("search_domains", {"domain", "purchasable", "premium", "purchase_price", "renewal_price"}),
-        ("check_availability", {"domain", "purchasable", "premium", "purchase_price", "renewal_price"}),
-        ("get_pricing", {"premium", "purchase_price", "renewal_price", "transfer_price"}),
-        ("list_domains", {"domain", "created_at", "expires_at", "autorenew", "privacy"}),
-        ("get_domain", {"domain", "created_at", "expires_at", "autorenew", "privacy"}),
-        ("list_dns_records", {"id", "type", "host", "answer", "ttl", "priority"}),
-        ("create_dns_record", {"id", "type", "host", "answer", "ttl", "priority"}),
-        ("upsert_dns_record", {"id", "type", "host", "answer", "ttl", "priority"}),
-    ],
-)
-def test_an_answer_read_for_one_registrar_reads_as_that_of_another(registrar: str, name: str, shared: set[str]) -> None:
+@pytest.mark.parametrize(("registrar", "name"), offered(list(SHARED)))
+def test_an_answer_read_for_one_registrar_reads_as_that_of_another(registrar: str, name: str) -> None:
+    shared = SHARED[name]
     model, ours = action("namecom", name).result_schema, action(registrar, name).result_schema
     found, known = properties(ours), properties(model)
     assert shared <= set(found) & set(known)
-    assert {each for each in shared if types(found[each]) != types(known[each])} <= {"id"}
+    assert [each for each in shared if types(found[each]) != types(known[each])] == []
 
 
 # --------------------------------------------------------------------------------------------------- amounts
@@ -144,14 +155,8 @@ def test_quoted_strings_are_one_text(text: str, plain: str) -> None:
 # ---------------------------------------------------------------------------------------------------- answers
 
 
-class Numbered(Record):
-    """A record as services have it."""
-
-    id: int
-
-
-def record(number: int, type: str, answer: str, ttl: int = 300) -> Numbered:
-    return Numbered.of({"id": number, "type": type, "host": "@", "answer": answer, "ttl": ttl})
+def record(number: int, type: str, answer: str, ttl: int = 300) -> Record:
+    return Record.of({"id": number, "type": type, "host": "@", "answer": answer, "ttl": ttl})
 
 
 @pytest.mark.parametrize(
@@ -173,21 +178,21 @@ def test_answers_that_mean_the_same_are_the_same(type: str, one: str, other: str
     ("there", "values", "keep", "change", "add", "remove"),
     [
         ([], ["a"], [], [], ["a"], []),
-        (["a"], ["a"], [1], [], [], []),
-        (["a"], ["b"], [], [(1, "b")], [], []),
-        (["a", "b"], ["b", "c"], [2], [(1, "c")], [], []),
-        (["a", "b"], ["c"], [], [(1, "c")], [], [2]),
-        (["a", "a"], ["a"], [1], [], [], [2]),
-        (["a"], ["A.", "a"], [1], [], [], []),
+        (["a"], ["a"], ["1"], [], [], []),
+        (["a"], ["b"], [], [("1", "b")], [], []),
+        (["a", "b"], ["b", "c"], ["2"], [("1", "c")], [], []),
+        (["a", "b"], ["c"], [], [("1", "c")], [], ["2"]),
+        (["a", "a"], ["a"], ["1"], [], [], ["2"]),
+        (["a"], ["A.", "a"], ["1"], [], [], []),
     ],
 )
 def test_the_fewest_steps_lead_to_what_is_wanted(
     there: Sequence[str],
     values: Sequence[str],
-    keep: list[int],
-    change: list[tuple[int, str]],
+    keep: list[str],
+    change: list[tuple[str, str]],
     add: list[str],
-    remove: list[int],
+    remove: list[str],
 ) -> None:
     records = [record(number, "CNAME", answer) for number, answer in enumerate(there, start=1)]
     found = plan(records, "CNAME", values, lambda _: True)
@@ -201,9 +206,34 @@ def test_what_is_there_and_not_right_is_corrected() -> None:
     assert plan([old], "A", ["203.0.113.1"], lambda each: each.ttl == 300).change == (Change(old, "203.0.113.1"),)
 
 
-def test_mail_and_services_need_a_priority() -> None:
+def test_mail_and_services_need_a_priority_and_others_have_none() -> None:
     for type in ("MX", "SRV"):
         with pytest.raises(Rejected, match=type):
-            check_priority(type, None)
-    check_priority("MX", 0)
-    check_priority("A", None)
+            Wanted(type, "@", "mail.example.org", 300, None).told_priority()
+    assert Wanted("MX", "@", "mail.example.org", 300, 0).told_priority() == 0
+    assert Wanted("A", "@", "203.0.113.1", 300, 10).told_priority() is None
+
+
+@pytest.mark.parametrize(
+    ("type", "ttl", "priority", "is_met"),
+    [
+        ("A", 300, None, True),
+        ("A", 300, 5, True),
+        ("A", 60, None, False),
+        ("MX", 300, 10, True),
+        ("MX", 300, 20, False),
+    ],
+)
+def test_a_priority_counts_only_where_there_is_one(type: str, ttl: int, priority: int | None, is_met: bool) -> None:
+    there = Record(id="1", type=type, host="@", answer="x", ttl=300, priority=10)
+    assert Wanted(type, "@", "x", ttl, priority).is_met_by(there) is is_met
+
+
+# ----------------------------------------------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize(("told", "state"), [("new", "pending"), ("lost", "lost"), (None, None), (["new"], ["new"])])
+def test_an_order_is_told_in_our_words_and_with_the_price_asked_before(told: Json, state: Json) -> None:
+    found = ordered({"state": told, "id": 7}, {"new": "pending"}, "example.org", Decimal("12.99"))
+    assert found == {"state": state, "id": 7, "domain": "example.org", "quoted_price": "12.99"}
+    assert ordered(None, {}, "example.org", None) == {"state": None, "domain": "example.org", "quoted_price": None}

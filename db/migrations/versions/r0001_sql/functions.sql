@@ -265,6 +265,18 @@ BEGIN
 END
 $$;
 
+-- A connection's sealed credential, with the key it needs.
+CREATE FUNCTION gate_credential(p_tenant text, p_connection uuid)
+RETURNS TABLE (key_id uuid, master_key text, wrapped bytea, credential_version integer, sealed bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT k.id, k.master_key, k.wrapped, c.version, c.sealed
+    FROM credentials c JOIN tenant_keys k ON k.tenant = c.tenant AND k.id = c.key_id
+    WHERE c.tenant = p_tenant AND c.connection_id = p_connection;
+END
+$$;
+
 -- A tenant's events after a position, in order.
 CREATE FUNCTION gate_history(p_tenant text, p_after bigint, p_most integer)
 RETURNS SETOF history

@@ -5,7 +5,7 @@ import socket
 from typing import TypedDict
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from domain.errors import DependencyDown, Misconfigured
 from gateway import collector, logs
@@ -77,7 +77,7 @@ async def _try_out(plan: Plan) -> None:
         raise Misconfigured("The database that DATABASE_URL names does not answer.") from None
 
 
-def worker() -> Starlette:
+def worker() -> ASGIApp:
     """One process's application."""
     logs.configure(is_development=False)
     collector.calm()

@@ -121,7 +121,7 @@ async def test_a_body_that_is_wrong_is_refused_as_a_bad_request(owner: Client, c
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 async def test_a_form_of_a_foreign_page_is_not_read(owner: Client, content_type: str) -> None:
     answer = await _post(owner, b'{"query": "{ viewer { subject } }"}', content_type)
-    assert (answer.status_code, _code(answer)) == (400, "BAD_REQUEST")
+    assert (answer.status_code, _code(answer)) == (415, "BAD_REQUEST")
 
 
 async def test_a_fault_of_our_own_tells_its_id_and_nothing_else(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:

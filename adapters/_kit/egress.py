@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -192,6 +193,7 @@ def _unwrapped(address: IPv6Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+@lru_cache(maxsize=4096)
 def _read(text: str) -> Address | None:
     try:
         return ip_address(text)

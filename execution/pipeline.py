@@ -115,7 +115,7 @@ class Pipeline:
         """Run one action and answer with the finished execution.
 
         Raises a Refusal when it was not admitted, each recorded in history; DependencyDown when nothing could be
-        recorded, and so nothing was sent.
+        recorded, and so nothing was sent, or, saying so, when it was sent and its result could not be recorded.
         """
         done = await self._see_through(self._run(caller, request))
         if isinstance(done, Execution):

@@ -7,7 +7,7 @@ the processor's time under load (bench/README.md).
 
 import gc
 
-_NEW_CONTAINERS, _YOUNG, _MIDDLE = 10_000, 20, 20
+_NEW_CONTAINERS, _YOUNG, _MIDDLE = 50_000, 20, 50
 
 
 def rest() -> None:

@@ -263,7 +263,8 @@ class Pipeline:
                     admitted.intent.tenant, connection.id, connection.version, outcome.error.message
                 )
         if finished.position is None:  # settled meanwhile, or by our own commit whose answer was lost: history decides
-            return await self._ledger.recorded(admitted.intent.tenant, admitted.intent.id)
+            with suppress(DependencyDown):  # when it cannot be read just now, what we know ourselves is the best answer
+                return await self._ledger.recorded(admitted.intent.tenant, admitted.intent.id)
         return _answer(admitted, outcome, duration_ms, finished)
 
     async def _call(self, admitted: _Admitted) -> Outcome:

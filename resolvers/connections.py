@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
+from adapters._kit.integration import credential_from_fields
 from db.store import Store
 from domain.callers import Caller
 from domain.catalogue import Action, AuthScheme, Credential, Integration
@@ -23,7 +24,6 @@ from domain.history import Occurrence
 from domain.ids import Kind, missing
 from domain.json import Json
 from domain.pages import Page
-from domain.secrets import Secret
 from resolvers.accounts import Wish, prove, refuse_ended, settle, test_setting
 from resolvers.connecting import begin
 from resolvers.services import Services
@@ -187,8 +187,8 @@ async def _connect_by_key(
     if violations:
         raise InvalidParameters(violations, ("input", "credentials"))
     typed = fields if isinstance(fields, Mapping) else {}
-    secrets = {name: Secret(str(value)) for name, value in typed.items()}
-    proof = await prove(integration, Credential(AuthScheme.API_KEY, secrets, {}))
+    credential = credential_from_fields({name: str(value) for name, value in typed.items()})
+    proof = await prove(integration, credential)
     async with services.stores.of(caller.tenant) as store:
         return await settle(services, store, integration, proof, wish, caller.actor)
 

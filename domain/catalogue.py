@@ -53,11 +53,15 @@ class Effect(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An opened credential: named secrets, and facts about the account that its calls need (e.g. a team id)."""
+    """An opened credential: named secrets, and facts about the account that its calls need (e.g. a team id).
+
+    `expires_at` is when the service will stop accepting it; None when it did not say.
+    """
 
     scheme: AuthScheme
     secrets: Mapping[str, Secret]
     facts: Mapping[str, str]
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Action(Protocol):
     @property
     def what_to_check(self) -> str: ...
     @property
+    def parameter_names(self) -> tuple[str, ...]: ...  # without building the schema
+    @property
     def parameters_schema(self) -> JsonObject: ...
     @property
     def result_schema(self) -> JsonObject | None: ...
@@ -126,9 +132,35 @@ class CallSetting:
     deadline_at: datetime
 
 
+class Refreshing(StrEnum):
+    """What a service does with refresh tokens (RFC 6749, section 6; RFC 9700, section 4.14.2)."""
+
+    NONE = "none"  # there are none: a person reconnects when the access token ends
+    REUSABLE = "reusable"  # one serves again and again
+    ROTATING = "rotating"  # each is used once; using one twice may end the connection
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherToken:
+    """A second token in the same answer (Slack: the person's, beside the app's).
+
+    Its scopes are asked for in a parameter of their own; the answer holds it in `member`, the credential as `secret`.
+    """
+
+    secret: str
+    member: str
+    parameter: str
+    scopes: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OAuthApplication:
-    """Where and as whom OAuth happens: the service's addresses and our application there."""
+    """Where and as whom OAuth happens: the service's addresses and our application there.
+
+    `refresh_ended` are the service's words, beside `invalid_grant`, for a refresh token that is no longer any good.
+    `ends_together`: ending one token ends every other that the same account gave our application.
+    `facts` are the members of the token answer that become facts of the connection.
+    """
 
     authorize_url: str
     token_url: str
@@ -139,6 +171,17 @@ class OAuthApplication:
     scope_separator: str
     uses_pkce: bool
     authorize_parameters: Mapping[str, str]
+    refreshing: Refreshing = Refreshing.NONE
+    refresh_ended: tuple[str, ...] = ()
+    ends_together: bool = False
+    facts: tuple[str, ...] = ()
+    further: tuple[FurtherToken, ...] = ()
+
+    def shares_consent(self, other: "OAuthApplication | None") -> bool:
+        """Whether it is one consent for both, so that ending a token of one ends those of the other."""
+        if other is None or not (self.ends_together and other.ends_together):
+            return False
+        return (self.token_url, self.client_id) == (other.token_url, other.client_id)
 
 
 class Integration(Protocol):
@@ -189,6 +232,15 @@ class Integration(Protocol):
 
     async def run(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Json:
         """Run one action whose parameters passed `check`. Raises ProviderProblem."""
+        ...
+
+    async def preview(
+        self, action: Action, parameters: JsonObject, account: Account | None, *, is_sandbox: bool
+    ) -> JsonObject | None:
+        """The first request of a run as it would be sent: method, URL and body, without any secret. Nothing is sent.
+
+        None when it cannot be told without the credential, or nothing would be sent.
+        """
         ...
 
     async def revoke(self, setting: CallSetting) -> bool:

@@ -7,6 +7,7 @@ holds the two together.
 import ipaddress
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -33,6 +34,11 @@ class IntegrationSettings(_Strict):
     authorize_url: str | None = Field(default=None, description="Where people consent.")
     token_url: str | None = Field(default=None, description="Where codes are exchanged for tokens.")
     revoke_url: str | None = Field(default=None, description="Where tokens are revoked.")
+    hosts: dict[str, str] = Field(
+        default={},
+        description="Where further hosts of the service are, by the name in the manifest's `[http.hosts]`. "
+        "With `base_url` set, those without an entry go there too.",
+    )
     sandbox: bool | None = Field(
         default=None,
         description="Development only: connect to the simulated service that ships with the integration. "
@@ -46,6 +52,11 @@ class IntegrationSettings(_Strict):
             raise ValueError("is not an http or https address")
         return value
 
+    @field_validator("hosts")
+    @classmethod
+    def _addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: cls._an_address(address) or "" for name, address in value.items()}
+
     def override(self) -> Override:
         """For the catalogue."""
         return Override(
@@ -55,6 +66,7 @@ class IntegrationSettings(_Strict):
             authorize_url=self.authorize_url,
             token_url=self.token_url,
             revoke_url=self.revoke_url,
+            hosts=self.hosts,
         )
 
 
@@ -73,11 +85,23 @@ class EgressSettings(_Strict):
         return value
 
 
+class GraphQLSettings(_Strict):
+    """`[graphql]` of the file."""
+
+    documents: Path | None = Field(
+        default=None,
+        description='A manifest of documents that may be asked for by `documentId`: `{"<id>": "<document>"}`, or '
+        "Apollo's. Each also goes by the SHA-256 of its text.",
+    )
+    only_documents: bool = Field(default=False, description="Run the documents of the manifest and no others.")
+
+
 class ConfigFile(_Strict):
     """The file that `MANDATE_CONFIG` names."""
 
     integrations: dict[str, IntegrationSettings] = Field(default={}, description="One table per integration.")
     egress: EgressSettings = Field(default=EgressSettings(), description="Where calls may go.")
+    graphql: GraphQLSettings = Field(default=GraphQLSettings(), description="Which documents are run.")
 
 
 class Settings(_Strict):
@@ -92,7 +116,8 @@ class Settings(_Strict):
     )
     data_dir: Path | None = Field(
         default=None,
-        description="Where the embedded database and development's keys lie. Without it: the user's data folder.",
+        description="Where the embedded database, development's keys, and renewed access that the database did not "
+        "take yet lie. Without it: the user's data folder.",
     )
     master_keys: Secret | None = Field(
         default=None,
@@ -112,8 +137,30 @@ class Settings(_Strict):
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="Comma-separated origins whose pages may call the gateway from a browser."
     )
+    check_hours: float = Field(
+        default=24,
+        ge=0,
+        description="How often, in hours, each connection is tested in the background. 0: only when somebody asks.",
+    )
+    mcp_tools: int = Field(
+        default=60,
+        ge=0,
+        description="Callers with more tools than this are shown three by MCP instead: to search, to describe, to "
+        "execute.",
+    )
+    metrics_token: Secret | None = Field(
+        default=None, description="Who sends it as a bearer token is shown `/metrics`. Without it there is no page."
+    )
+    test_die_at: str | None = Field(
+        default=None, description="Development only: the step at which the process kills itself, for tests of that."
+    )
     config: Path | None = Field(default=None, description="A TOML file with `[integrations.NAME]` and `[egress]`.")
     file: ConfigFile = Field(default=ConfigFile(), description="What that file says.")
+
+    @property
+    def check_every(self) -> timedelta | None:
+        """How often each connection is tested; None for never."""
+        return timedelta(hours=self.check_hours) if self.check_hours else None
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -123,7 +170,7 @@ class Settings(_Strict):
             text = environ.get(variable, "").strip()
             if not text:
                 continue
-            if name in ("database_url", "redis_url", "master_keys"):
+            if name in ("database_url", "redis_url", "master_keys", "metrics_token"):
                 values[name] = Secret(text)
             elif name in ("allowed_redirects", "allowed_origins"):
                 values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -152,6 +199,10 @@ VARIABLES: Mapping[str, str] = {
     "public_url": "MANDATE_PUBLIC_URL",
     "allowed_redirects": "MANDATE_ALLOWED_REDIRECTS",
     "allowed_origins": "MANDATE_ALLOWED_ORIGINS",
+    "check_hours": "MANDATE_CHECK_HOURS",
+    "mcp_tools": "MANDATE_MCP_TOOLS",
+    "metrics_token": "MANDATE_METRICS_TOKEN",
+    "test_die_at": "MANDATE_TEST_DIE_AT",
     "config": "MANDATE_CONFIG",
 }
 

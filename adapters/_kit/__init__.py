@@ -5,7 +5,7 @@ from adapters._kit import Annotated, Call, Effect, Field, Result, action
 
 from typing import Annotated
 
-from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, field_validator
+from pydantic import AliasChoices, AliasPath, AwareDatetime, BeforeValidator, Field, computed_field, field_validator
 
 from adapters._kit.action import Part, action
 from adapters._kit.call import Answer, Call, given
@@ -27,6 +27,8 @@ __all__ = [
     # pydantic's words for a result whose fields the service names or shapes otherwise.
     "AliasChoices",
     "AliasPath",
+    "AwareDatetime",  # for parameters too: a point in time with an offset
     "BeforeValidator",
+    "computed_field",
     "field_validator",
 ]

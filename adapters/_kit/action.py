@@ -89,6 +89,11 @@ class TypedAction:
         """The sentence for a person who must find out whether it happened."""
         return f"Look at {self._service} for {self._definition.look_for}."
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """In the order of the signature."""
+        return tuple(inspect.signature(self._definition.deed).parameters)[1:]
+
     @cached_property
     def _model(self) -> type[BaseModel]:
         hints = get_type_hints(self._definition.deed, include_extras=True)

@@ -67,11 +67,13 @@ def problem_of(manifest: Manifest, incoming: Incoming) -> ProviderProblem | None
 
 
 def _judge(manifest: Manifest, incoming: Incoming, body: Json) -> ProviderProblem:
-    codes = list(_codes(find(body, manifest.answers.error))) if manifest.answers.error else []
+    places = manifest.answers.error
+    codes = [word for at in ([places] if isinstance(places, str) else places) for word in _codes(find(body, at))]
     # Of several, the first that means something to us.
     code = next((each for each in codes if each in manifest.answers.errors), codes[0] if codes else None)
     said = f"{manifest.name} answered {' '.join(_said(manifest, incoming, body, code))}"
-    verdict = manifest.answers.errors.get(code) if code else None
+    flags = (meaning for at, meaning in manifest.answers.flags.items() if find(body, at) is True)
+    verdict = next(flags, manifest.answers.errors.get(code) if code else None)
     retry_at = _retry_at(manifest.http.rate_limit, incoming)
     if verdict is None and _is_rate_limited(manifest.http.rate_limit, incoming):
         verdict = "rate_limited"

@@ -46,18 +46,24 @@ def load(
 
     Raises Misconfigured when a folder is not whole, or a setting names no integration.
     """
-    found: dict[str, FolderIntegration] = {}
-    for slug in slugs(home):
-        manifest = read_manifest(home / slug / "manifest.toml")
-        if manifest.id != slug:
-            raise Misconfigured(f"{slug}/manifest.toml calls itself {manifest.id!r}; folder and id must agree.")
-        found[slug] = FolderIntegration(
-            manifest, _definitions(slug), transport, overrides.get(slug, Override()), sandboxes.get(slug)
-        )
+    found = {
+        slug: load_one(slug, transport, overrides.get(slug, Override()), sandboxes.get(slug), home)
+        for slug in slugs(home)
+    }
     unknown = sorted(set(overrides) - set(found))
     if unknown:
         raise Misconfigured(f"[integrations.{unknown[0]}] names no integration. There are: {', '.join(found)}.")
     return FolderCatalogue(found.values())
+
+
+def load_one(
+    slug: str, transport: Transport, override: Override, sandbox_url: str | None, home: Path = _HOME
+) -> FolderIntegration:
+    """Read one integration. Raises Misconfigured when its folder is not whole."""
+    manifest = read_manifest(home / slug / "manifest.toml")
+    if manifest.id != slug:
+        raise Misconfigured(f"{slug}/manifest.toml calls itself {manifest.id!r}; folder and id must agree.")
+    return FolderIntegration(manifest, _definitions(slug), transport, override, sandbox_url)
 
 
 def slugs(home: Path = _HOME) -> list[str]:

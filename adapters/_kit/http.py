@@ -88,6 +88,16 @@ class Caps:
     connections_per_host: int = 128
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """For answers that go on for as long as somebody listens: what came within so many seconds is the answer, and no
+    more than `size` bytes of it, as decoded.
+    """
+
+    seconds: float
+    size: int
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Outgoing:
     """A request. Headers that frame a message or name the host are the transport's own and refused here."""
@@ -96,6 +106,7 @@ class Outgoing:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    excerpt: Excerpt | None = None
 
     def __repr__(self) -> str:
         return f"<Outgoing {self.method}>"
@@ -103,11 +114,15 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Incoming:
-    """An answer, whole. The body is decoded (content-encoding undone); set-cookie headers are left out."""
+    """An answer, whole, or as much of it as an Excerpt asked for (`is_cut`: it had not ended).
+
+    The body is decoded (content-encoding undone); set-cookie headers are left out.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_cut: bool = False
 
     def __repr__(self) -> str:
         return f"<Incoming {self.status}, {len(self.body)} bytes>"

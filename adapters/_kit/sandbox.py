@@ -237,7 +237,7 @@ def control_routes(control: SandboxControl) -> list[Route]:
         if request.method == "DELETE":
             control.faults.waiting.clear()
         elif request.method == "POST":
-            fault = Fault.model_validate_json(await _control_body(request))
+            fault = Fault.model_validate_json(await control_body(request))
             control.faults.waiting.append(fault)
             return JSONResponse(fault.model_dump(), status_code=201)
         return JSONResponse({"faults": [fault.model_dump() for fault in control.faults.waiting]})
@@ -248,7 +248,7 @@ def control_routes(control: SandboxControl) -> list[Route]:
         return JSONResponse({"effects": dict(control.effects), "total": control.effects.total()})
 
     async def revoke(request: Request) -> Response:
-        asked = TypeAdapter(dict[Literal["token"], str]).validate_json(await _control_body(request))
+        asked = TypeAdapter(dict[Literal["token"], str]).validate_json(await control_body(request))
         return JSONResponse({"revoked": control.revoke(asked.get("token", ""))})
 
     return [
@@ -258,7 +258,7 @@ def control_routes(control: SandboxControl) -> list[Route]:
     ]
 
 
-async def _control_body(request: Request) -> bytes:
+async def control_body(request: Request) -> bytes:
     """The body, or nothing at all when it was not sent as JSON (see the module's note on foreign pages)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return await request.body() if kind == "application/json" else b""
@@ -440,12 +440,13 @@ def consent_page(consent: Consent) -> HTMLResponse:
         hint = "Untick a permission to see what happens when a person grants less."
     else:
         hint, scopes = "No permissions are asked for.", "<p>Read public information only.</p>"
+    choice = f"<fieldset><legend>Continue as</legend>{people}</fieldset>" if people else ""
     asks = f"{consent.application} asks for access to an account in the {consent.service} sandbox"
     body = f"""<h1>{escape(asks)}</h1>
 <p class="quiet">You will return to <code>{escape(consent.returns_to)}</code>. {escape(hint)}</p>
 <form method="post">{hidden}
 <fieldset><legend>It asks to</legend>{scopes}</fieldset>
-<fieldset><legend>Continue as</legend>{people}</fieldset>
+{choice}
 <div class="deeds"><button class="yes" name="decision" value="authorize">Authorize</button>
 <button name="decision" value="deny" formnovalidate>Deny</button></div></form>"""
     return _page(consent.service, f"Authorize {consent.application}", body, 200)

@@ -15,6 +15,7 @@ How the promises of `http` are kept, seam by seam (all public parameters of aioh
 """
 
 import asyncio
+import contextlib
 import io
 import re
 import socket
@@ -29,6 +30,7 @@ from adapters._kit.egress import Egress, EgressRefused
 from adapters._kit.http import (
     AnswerLost,
     Caps,
+    Excerpt,
     Headers,
     Incoming,
     NotSent,
@@ -97,7 +99,7 @@ class Wire:
                     middlewares=(flight,),
                 ) as response,
             ):
-                return await _answer(response, self._caps.body)
+                return await _answer(response, self._caps.body, request.excerpt)
         except Unanswered:
             raise
         except Exception as fault:  # noqa: BLE001 - whatever it is, the caller learns how far it got
@@ -262,16 +264,36 @@ def _resolved(host: str, address: str, port: int) -> ResolveResult:
     return {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": 0}
 
 
-async def _answer(response: aiohttp.ClientResponse, cap: int) -> Incoming:
+async def _answer(response: aiohttp.ClientResponse, cap: int, excerpt: Excerpt | None) -> Incoming:
     if response.status == 101:
         raise AnswerLost("bad_answer", "switching protocols")
     headers = Headers(response.headers.items())
     try:
         coding = headers.get("content-encoding", "").strip().lower()
-        body = await _body(response.content, None if coding in ("", "identity") else Inflation(coding), cap)
+        inflation = None if coding in ("", "identity") else Inflation(coding)
+        if excerpt is not None:
+            body, is_cut = await _beginning(response.content, inflation, excerpt)
+            if is_cut:
+                response.close()
+            return Incoming(response.status, headers, body, is_cut)
+        body = await _body(response.content, inflation, cap)
     except Garbled:
         raise AnswerLost("bad_answer", "content-encoding") from None
     return Incoming(response.status, headers, body)
+
+
+async def _beginning(stream: aiohttp.StreamReader, inflation: Inflation | None, excerpt: Excerpt) -> tuple[bytes, bool]:
+    """What came in the time there was, and whether it was cut off. Silence cuts it off too."""
+    body = bytearray()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(excerpt.seconds):
+            while chunk := await stream.readany():
+                for piece in (chunk,) if inflation is None else inflation.feed(chunk):
+                    body += piece
+                    if len(body) > excerpt.size:
+                        return bytes(body[: excerpt.size]), True
+            return bytes(body), False
+    return bytes(body), True
 
 
 async def _body(stream: aiohttp.StreamReader, inflation: Inflation | None, cap: int) -> bytes:

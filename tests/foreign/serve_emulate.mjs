@@ -41,7 +41,8 @@ async function start(service, seed) {
 /** Adds the address to every seeded app. emulate keeps the seed's own list, so no restart is needed. */
 function allowRedirect(seed, uri) {
   for (const service of Object.values(seed)) {
-    for (const app of service.oauth_apps ?? []) app.redirect_uris.push(uri);
+    const apps = [...(service.oauth_apps ?? []), ...(service.integrations ?? [])];
+    for (const app of apps) app.redirect_uris.push(uri);
   }
 }
 
@@ -50,7 +51,8 @@ const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const seed = JSON.parse((await lines.next()).value);
 const urls = {};
-for (const service of ["github", "slack"]) urls[service] = await start(service, seed);
+// Every part of the seed but the tokens is a service to start.
+for (const service of Object.keys(seed).filter((name) => name !== "tokens")) urls[service] = await start(service, seed);
 answer(urls);
 
 for await (const line of lines) {

@@ -1,4 +1,5 @@
-"""GraphQL clients that other people wrote work with Mandate as they come: gql, graphql-ws, graphql-request."""
+"""GraphQL clients that other people wrote work with Mandate as they come: gql, graphql-ws, graphql-sse,
+graphql-request."""
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -124,19 +125,34 @@ async def test_graphql_request_learns_that_it_is_not_known(gateway: RunningGatew
 async def test_graphql_ws_misses_nothing_when_the_gateway_is_replaced(
     postgres_url: str, migrated_template: str, tmp_path: Path
 ) -> None:
-    async with new_database(postgres_url, migrated_template) as database, relay() as front, AsyncExitStack() as life:
-        first = await life.enter_async_context(running_gateway(database, tmp_path))
+    async with new_database(postgres_url, migrated_template) as database:
+        codes = await _replaced(database, tmp_path, "follow.mjs", "ws", "/graphql", "closed")
+    assert codes == 1012  # "service restart": the server said goodbye
+
+
+async def test_graphql_sse_misses_nothing_when_the_gateway_is_replaced(
+    postgres_url: str, migrated_template: str, tmp_path: Path
+) -> None:
+    async with new_database(postgres_url, migrated_template) as database:
+        assert await _replaced(database, tmp_path, "follow_sse.mjs", "http", "/graphql/stream", "lost")
+
+
+async def _replaced(database: str, folder: Path, name: str, scheme: str, path: str, lost: str) -> Any:
+    """A client follows while one gateway goes and another comes; what it said when it lost the first."""
+    async with relay() as front, AsyncExitStack() as life:
+        first = await life.enter_async_context(running_gateway(database, folder))
         owner = first.client()
         account = (await connected(owner)).id
         agent = (await agent_with_grant(owner, account)).client
         front.point_at(first.url)
-        async with program("follow.mjs", await _wish(front.url, owner, account, count=8)) as client:
+        address = front.url.replace("http", scheme, 1) + path
+        async with program(name, await _wish(address, owner, account, count=8)) as client:
             executions = [await _execute(agent)]
             events = await _events(client, 2)
             front.point_at(None)
             await life.aclose()
-            assert await client.next_with("closed") == 1012  # "service restart": the server said goodbye
-            async with running_gateway(database, tmp_path) as second:
+            word = await client.next_with(lost)
+            async with running_gateway(database, folder) as second:
                 agent.url = second.url
                 executions += [await _execute(agent), await _execute(agent)]
                 front.point_at(second.url)
@@ -145,6 +161,7 @@ async def test_graphql_ws_misses_nothing_when_the_gateway_is_replaced(
                 events += await _events(client, 2)
     expected = [(execution, status) for execution in executions for status in ("RUNNING", "SUCCEEDED")]
     assert [(event["execution"]["id"], event["status"]) for event in events] == expected
+    return word
 
 
 async def _asked(caller: Client, query: str, variables: dict[str, Json]) -> Any:
@@ -157,7 +174,7 @@ async def _wish(url: str, owner: Client, connection: str, count: int) -> Json:
     """What follow.mjs is told: all executions of the connection from now on."""
     after = (await owner.ask("{ historyCursor }"))["historyCursor"]
     return {
-        "url": f"{url.replace('http', 'ws', 1)}/graphql",
+        "url": url,
         "token": owner.token,
         "query": EXECUTION_EVENTS,
         "variables": {"connection": connection, "after": after},

@@ -137,7 +137,9 @@ async def test_people_are_listed_and_looked_up(workspace: Workspace) -> None:
 
 
 async def test_the_connection_names_the_workspace(workspace: Workspace) -> None:
-    identity = await workspace.integration.identify(setting(await workspace.token("list_channels")))
+    token = await workspace.token("list_channels")
+    identity = await workspace.integration.identify(setting(token))
+    assert row(await workspace.run("get_account", token))["team_id"] == identity.account.id
     assert identity.account.label == "Harbour Works"
     assert identity.account.id.startswith("T")
 
@@ -147,3 +149,56 @@ async def test_a_scope_that_was_not_granted_is_named(workspace: Workspace) -> No
     with pytest.raises(ScopeMissing) as caught:
         await workspace.run("list_users", token)
     assert caught.value.missing == ("users:read",)
+
+
+async def test_a_message_is_deleted_and_another_scheduled(workspace: Workspace) -> None:
+    token = await workspace.token("send_message", "delete_message", "schedule_message", "list_channels")
+    channel = await workspace.harbour(token)
+    posted = row(await workspace.run("send_message", token, channel=channel, text="Oops"))
+    gone = await workspace.run("delete_message", token, channel=channel, ts=posted["ts"])
+    assert gone == {"channel": channel, "ts": posted["ts"]}
+    with pytest.raises(NotThere):
+        await workspace.run("delete_message", token, channel=channel, ts=posted["ts"])
+    later = int(datetime.now(UTC).timestamp()) + 3600
+    asked: dict[str, Json] = {"channel": channel, "text": "Light the lamp", "post_at": later}
+    scheduled = row(await workspace.run("schedule_message", token, **asked))
+    assert scheduled["post_at"] == later
+
+
+async def test_a_channel_is_described_filled_and_archived(workspace: Workspace) -> None:
+    names = ("create_channel", "get_channel_info", "join_channel", "invite_to_channel", "list_users")
+    token = await workspace.token(*names, "set_channel_topic", "archive_channel")
+    people = {str(each["name"]): str(each["id"]) for each in rows(await workspace.run("list_users", token))}
+    made = row(await workspace.run("create_channel", token, name=f"pier-{uuid4().hex[:12]}"))
+    channel: dict[str, Json] = {"channel": made["id"]}
+
+    await workspace.run("join_channel", token, **channel)
+    await workspace.run("invite_to_channel", token, **channel, users=[people["grace"]])
+    await workspace.run("set_channel_topic", token, **channel, topic="Covers and cradles")
+    shown = row(await workspace.run("get_channel_info", token, **channel))
+    await workspace.run("archive_channel", token, **channel)
+
+    assert shown["topic"] == "Covers and cradles"
+    with pytest.raises(AlreadyThere):
+        await workspace.run("archive_channel", token, **channel)
+
+
+async def test_a_person_is_found_by_address_and_a_direct_message_opened(workspace: Workspace) -> None:
+    token = await workspace.token("find_user_by_email", "open_dm", "list_users")
+    people = {str(each["name"]): str(each["id"]) for each in rows(await workspace.run("list_users", token))}
+    found = row(await workspace.run("find_user_by_email", token, email="grace@example.com"))
+    assert found["id"] == people["grace"]
+    opened = row(await workspace.run("open_dm", token, user=people["grace"]))
+    assert await workspace.run("open_dm", token, user=people["grace"]) == opened
+    with pytest.raises(NotThere):
+        await workspace.run("find_user_by_email", token, email="nobody@example.com")
+
+
+async def test_a_file_is_uploaded_in_three_steps_and_listed(workspace: Workspace) -> None:
+    token = await workspace.token("upload_file", "list_files", "list_channels", "get_upload_url", "complete_upload")
+    channel, name = await workspace.harbour(token), f"{uuid4().hex[:12]}.txt"
+    made = row(await workspace.run("upload_file", token, filename=name, content="12:04 4.1 m", channel=channel))
+    listed = rows(await workspace.run("list_files", token, channel=channel, count=100))
+    assert made["id"] in {each["id"] for each in listed}
+    asked = row(await workspace.run("get_upload_url", token, filename=name, length=4))
+    assert str(asked["upload_url"]).startswith(workspace.emulate.slack)

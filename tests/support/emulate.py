@@ -8,7 +8,7 @@ Slack's methods exist as POST only. Slack's scopes are enforced.
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ import pytest
 from tests.support.consent import consent
 from tests.support.node import NODE, CannotInstall, install_locked
 
-__all__ = ["GITHUB", "SLACK", "Emulate", "OAuthApp", "consent", "emulate"]
+__all__ = ["GITHUB", "SLACK", "Emulate", "Emulated", "OAuthApp", "consent", "emulate", "emulated"]
 
 FOREIGN = Path(__file__).parents[1] / "foreign"
 _SETUP_TOKEN = "setup-token-of-octavia"
@@ -69,10 +69,6 @@ class Emulate:
 @pytest.fixture(scope="session")
 def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
     """The emulated services of this test process, on free loopback ports. Installed on first use."""
-    try:
-        install_locked(FOREIGN)
-    except CannotInstall as problem:
-        pytest.fail(str(problem), pytrace=False)
     with _running(tmp_path_factory.mktemp("emulate") / "stderr.txt") as services:
         _fill_repositories(services.github)
         yield services
@@ -80,13 +76,37 @@ def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
 
 @contextmanager
 def _running(log: Path) -> Iterator[Emulate]:
+    with emulated(_seed(), log) as services:
+        yield Emulate(services.urls["github"], services.urls["slack"], services.asks, services.answers)
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """Services started from a seed of a test's own; `urls` by their names, without a slash at the end."""
+
+    urls: Mapping[str, str]
+    asks: IO[str]
+    answers: IO[str]
+
+    def allow_redirect(self, uri: str) -> None:
+        """See Emulate."""
+        _say(self.asks, {"allow_redirect": uri})
+        _hear(self.answers)
+
+
+@contextmanager
+def emulated(seed: Mapping[str, object], log: Path) -> Iterator[Emulated]:
+    """Start every service that the seed has a part for. They are installed on first use; `log` gets their words."""
+    try:
+        install_locked(FOREIGN)
+    except CannotInstall as problem:
+        pytest.fail(str(problem), pytrace=False)
     with log.open("w") as errors, _node(errors) as process:
         assert process.stdin
         assert process.stdout
         try:
-            _say(process.stdin, _seed())
-            urls = _hear(process.stdout)
-            yield Emulate(urls["github"], urls["slack"], process.stdin, process.stdout)
+            _say(process.stdin, seed)
+            yield Emulated(_hear(process.stdout), process.stdin, process.stdout)
         except EmulateStopped:
             pytest.fail(f"emulate stopped unexpectedly:\n{log.read_text()}", pytrace=False)
         finally:

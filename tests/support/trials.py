@@ -15,11 +15,12 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp
 
-from adapters._kit.catalogue import load
+from adapters._kit.catalogue import load_one
 from adapters._kit.egress import Egress
 from adapters._kit.http import HttpTransport, Incoming, Outgoing, Transport
-from adapters._kit.integration import credential_from_fields
-from domain.catalogue import CallSetting, Credential, Integration
+from adapters._kit.integration import Override, credential_from_fields
+from domain.catalogue import AuthScheme, CallSetting, Credential, Integration
+from domain.secrets import Secret
 from tests.support.serving import serving
 
 PATIENCE_SECONDS = 20
@@ -81,12 +82,16 @@ class Trial:
 
 
 @contextlib.asynccontextmanager
-async def trial(slug: str, sandbox: ASGIApp, fields: Mapping[str, str]) -> AsyncIterator[Trial]:
-    """Serve the sandbox and connect to it with what a person would paste."""
+async def trial(slug: str, sandbox: ASGIApp, fields: Mapping[str, str], *, token: str = "") -> AsyncIterator[Trial]:
+    """Serve the sandbox and connect to it with what a person would paste, or with an OAuth access token."""
     async with serving(sandbox) as base_url:
         egress = Egress.allowing(sockets=[urlsplit(base_url).netloc], http=True)
         async with HttpTransport(egress, version="tests") as transport:
             recording = Recording(transport)
-            integration = load(recording, {}, {slug: base_url}).integrations[slug]
-            assert integration.check_credentials(fields) == ()
-            yield Trial(integration, base_url, credential_from_fields(fields), recording)
+            integration = load_one(slug, recording, Override(), base_url)
+            if token:
+                credential = Credential(AuthScheme.OAUTH2, {"access_token": Secret(token)}, {})
+            else:
+                assert integration.check_credentials(fields) == ()
+                credential = credential_from_fields(fields)
+            yield Trial(integration, base_url, credential, recording)

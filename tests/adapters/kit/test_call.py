@@ -38,6 +38,9 @@ COUNTED = manifest(
         },
     }
 )
+SPARSE = manifest(
+    http={"base_url": BASE_URL, "pages": {"style": "cursor", "next": "next", "leaves_out_empty": True}},
+)
 NUMBERED = manifest(http={"base_url": BASE_URL, "pages": {"style": "page", "next": "nextPage", "parameter": "page"}})
 
 
@@ -279,3 +282,12 @@ async def test_an_out_of_order_service_can_be_asked_again() -> None:
         await call(in_turn(reply(503, None, retry_after="5"))).get("boats")
     assert problem.value.is_retryable
     assert problem.value.retry_at is not None
+
+
+async def test_a_list_that_is_left_out_is_empty_only_where_the_manifest_says_so() -> None:
+    pages = [reply(200, {"next": "b"}), reply(200, {"boats": boats(1)})]
+    assert await call(in_turn(*pages), SPARSE).pages("boats", limit=5, items="boats") == boats(1)
+    with pytest.raises(AnswerGarbled):
+        await call(in_turn(reply(200, {"boats": "none"})), SPARSE).pages("boats", limit=5, items="boats")
+    with pytest.raises(AnswerGarbled):
+        await call(in_turn(reply(200, {})), CURSOR).pages("boats", limit=5, items="boats")

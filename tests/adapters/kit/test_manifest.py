@@ -84,3 +84,38 @@ def test_a_scope_nobody_explains_stops_the_start() -> None:
     flow = {"authorize_url": "https://a", "token_url": "https://t", "always": ["profile"]}
     with pytest.raises(Misconfigured, match="profile"):
         integration(yes_to_all(), oauth2=flow)
+
+
+# -------------------------------------------------------------------------------------------------- families
+
+SHARED = """
+[http]
+headers = { accept = "application/json", x-fleet = "one" }
+[http.hosts]
+crew = "https://crew.example"
+[answers.errors]
+full = "conflict"
+"""
+
+
+@pytest.fixture
+def families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "families").mkdir()
+    (tmp_path / "families" / "ports.toml").write_text(SHARED)
+    monkeypatch.setattr("adapters._kit.manifest._FAMILIES", tmp_path / "families")
+
+
+@pytest.mark.usefixtures("families")
+def test_what_a_family_shares_is_taken_and_a_manifest_goes_before_it(tmp_path: Path) -> None:
+    own = 'family = "ports"\n' + GOOD + '[http.headers]\nx-fleet = "two"\n[answers.errors]\ngone = "not_found"\n'
+    found = read_manifest(written(tmp_path, own))
+    assert found.http.headers == {"accept": "application/json", "x-fleet": "two"}
+    assert (found.http.base_url, found.http.hosts) == ("https://harbour.example/v1", {"crew": "https://crew.example"})
+    assert found.answers.errors == {"full": "conflict", "gone": "not_found"}
+
+
+@pytest.mark.usefixtures("families")
+@pytest.mark.parametrize("family", ["seas", "../families/ports", ""])
+def test_a_family_that_is_not_there_is_told(tmp_path: Path, family: str) -> None:
+    with pytest.raises(Misconfigured, match=r"harbour/manifest\.toml"):
+        read_manifest(written(tmp_path, f'family = "{family}"\n' + GOOD))

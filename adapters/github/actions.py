@@ -1,6 +1,23 @@
 """Everything an agent may do at GitHub, in one list. Each subject has its module."""
 
-from adapters.github.files import get_file, list_files, push_files, put_file
+from adapters.github.actions_settings import (
+    delete_actions_secret,
+    get_actions_public_key,
+    list_actions_secrets,
+    list_actions_variables,
+    set_actions_secret,
+    set_actions_variable,
+)
+from adapters.github.ci import (
+    configure_ci,
+)
+from adapters.github.files import (
+    delete_file,
+    get_file,
+    list_files,
+    push_files,
+    put_file,
+)
 from adapters.github.issues import (
     comment_issue,
     create_issue,
@@ -10,41 +27,95 @@ from adapters.github.issues import (
     search_issues,
     update_issue,
 )
+from adapters.github.objects import (
+    create_blob,
+    create_commit,
+    create_tree,
+    get_commit,
+    get_ref,
+    update_ref,
+)
 from adapters.github.pull_requests import (
     create_pull_request,
     get_pull_request,
     list_pull_requests,
     merge_pull_request,
 )
+from adapters.github.releases import (
+    create_release,
+    list_releases,
+)
 from adapters.github.repositories import (
     create_branch,
+    create_org_repo,
     create_repo,
+    delete_branch,
+    delete_repo,
     get_account,
     get_repo,
     list_branches,
     list_repos,
+    set_repo_visibility,
+    update_repo,
+)
+from adapters.github.workflows import (
+    cancel_workflow_run,
+    dispatch_workflow,
+    get_workflow_logs,
+    get_workflow_run,
+    list_workflow_runs,
+    list_workflows,
+    rerun_workflow,
 )
 
 __all__ = [
+    "cancel_workflow_run",
     "comment_issue",
+    "configure_ci",
+    "create_blob",
     "create_branch",
+    "create_commit",
     "create_issue",
+    "create_org_repo",
     "create_pull_request",
+    "create_release",
     "create_repo",
+    "create_tree",
+    "delete_actions_secret",
+    "delete_branch",
+    "delete_file",
+    "delete_repo",
+    "dispatch_workflow",
     "get_account",
+    "get_actions_public_key",
+    "get_commit",
     "get_file",
     "get_issue",
     "get_pull_request",
+    "get_ref",
     "get_repo",
+    "get_workflow_logs",
+    "get_workflow_run",
+    "list_actions_secrets",
+    "list_actions_variables",
     "list_branches",
     "list_comments",
     "list_files",
     "list_issues",
     "list_pull_requests",
+    "list_releases",
     "list_repos",
+    "list_workflow_runs",
+    "list_workflows",
     "merge_pull_request",
     "push_files",
     "put_file",
+    "rerun_workflow",
     "search_issues",
+    "set_actions_secret",
+    "set_actions_variable",
+    "set_repo_visibility",
     "update_issue",
+    "update_ref",
+    "update_repo",
 ]

@@ -63,6 +63,13 @@ class WrittenFile(Result):
     url: str | None = Field(default=None, validation_alias=AliasPath("content", "html_url"))
 
 
+class DeletedFile(Result):
+    """The commit that took a file away."""
+
+    commit_sha: str = Field(validation_alias=AliasPath("commit", "sha"))
+    url: str | None = Field(default=None, validation_alias=AliasPath("commit", "html_url"))
+
+
 class Push(Result):
     """A commit that a branch now points to."""
 
@@ -94,11 +101,7 @@ async def get_file(
     `kind` says what was found: only `text` (UTF-8, up to 1 MB) comes with content; a directory comes with its
     entries, at most 1,000.
     """
-    answer = await call.get(_CONTENTS, query={"ref": ref}, owner=owner, repo=repo, path=path)
-    if isinstance(answer.json, list):
-        entries = [Entry.of(each) for each in answer.objects()]
-        return Content(path=path, kind="directory", entries=entries)
-    return _content(_Found.of(answer.json))
+    return await read_content(call, owner, repo, path, ref)
 
 
 @action(effect=Effect.READ, scopes=("repo",))
@@ -151,17 +154,36 @@ async def put_file(
     and the file exists, or when it is no longer what is there; read the file again and decide. Paths below
     `.github/workflows/` need the scope `workflow` and are otherwise not found.
     """
-    encoded = b64encode(content.encode()).decode()
-    body = given(message=message, content=encoded, branch=branch, sha=expected_sha)
     try:
-        answer = await call.put(_CONTENTS, json=body, owner=owner, repo=repo, path=path)
+        return await write_file(call, owner, repo, path, content, message, branch=branch, sha=expected_sha)
     except Rejected as refused:
         # 422 is for a missing sha and for other mistakes; GitHub tells them apart in prose only.
         if expected_sha is None and await _is_there(call, owner, repo, path, branch):
             taken = "There is already a file at this path. Read it and pass its sha as `expected_sha`."
             raise AlreadyThere(taken, status=refused.status) from refused
         raise
-    return WrittenFile.of(answer.json)
+
+
+@action(effect=Effect.DESTRUCTIVE, scopes=("repo",), look_for="a commit with this message on the branch")
+async def delete_file(
+    call: Call,
+    *,
+    owner: Owner,
+    repo: RepoName,
+    path: FilePath,
+    message: CommitMessage,
+    expected_sha: Annotated[Sha, Field(description="The `sha` that get_file told: only that content is deleted.")],
+    branch: Annotated[
+        BranchName | None, Field(description="The branch to commit to; the default branch when left out.")
+    ] = None,
+) -> DeletedFile:
+    """Delete one file.
+
+    Makes a commit of its own; the file stays in history. A conflict when something else is there by now.
+    """
+    body = given(message=message, sha=expected_sha, branch=branch)
+    answer = await call.delete(_CONTENTS, json=body, owner=owner, repo=repo, path=path)
+    return DeletedFile.of(answer.json)
 
 
 @action(effect=Effect.WRITE, scopes=("repo",), look_for="a commit with this message on the branch")
@@ -201,6 +223,24 @@ async def push_files(
         else:
             return Push(branch=branch, commit_sha=commit.sha, parent_sha=head, url=commit.url)
     raise AlreadyThere(f"The branch moved {_MOST_PUSHES} times while this was pushed. Try again later.")
+
+
+async def read_content(call: Call, owner: str, repo: str, path: str, ref: str | None) -> Content:
+    """What is at a path. Raises NotThere."""
+    answer = await call.get(_CONTENTS, query={"ref": ref}, owner=owner, repo=repo, path=path)
+    if isinstance(answer.json, list):
+        entries = [Entry.of(each) for each in answer.objects()]
+        return Content(path=path, kind="directory", entries=entries)
+    return _content(_Found.of(answer.json))
+
+
+async def write_file(
+    call: Call, owner: str, repo: str, path: str, content: str, message: str, *, branch: str | None, sha: str | None
+) -> WrittenFile:
+    """One file, one commit. `sha` names the content that is replaced; None for a new file."""
+    encoded = b64encode(content.encode()).decode()
+    body = given(message=message, content=encoded, branch=branch, sha=sha)
+    return WrittenFile.of((await call.put(_CONTENTS, json=body, owner=owner, repo=repo, path=path)).json)
 
 
 async def _commit(call: Call, owner: str, repo: str, head: str, message: str, files: list[FileToPush]) -> "_Commit":

@@ -6,6 +6,7 @@ from typing import Literal
 from adapters._kit import AliasPath, Annotated, Call, Effect, Field, Result, action, given
 from adapters.github.parameters import BranchName, Limit, Owner, RepoName, Sha
 from domain.errors import AlreadyThere, NotThere, Rejected
+from domain.json import Json
 
 
 class Profile(Result):
@@ -102,6 +103,73 @@ async def create_repo(
     return Repository.of((await call.post("user/repos", json=body)).json)
 
 
+@action(effect=Effect.WRITE, scopes=("repo",), look_for="a repository with this name in the organisation")
+async def create_org_repo(
+    call: Call,
+    *,
+    organisation: Annotated[Owner, Field(description="Login of the organisation.")],
+    name: RepoName,
+    description: Annotated[str | None, Field(description="One line about it.", max_length=350)] = None,
+    is_private: Annotated[bool, Field(description="False makes it visible to the whole world.")] = True,
+    with_readme: Annotated[
+        bool, Field(description="Begin with a README and so with a first commit; without one it is empty.")
+    ] = True,
+) -> Repository:
+    """Create a repository in an organisation.
+
+    The account must be a member who may. Rejected when the organisation has one of that name already.
+    """
+    body = given(name=name, description=description, private=is_private, auto_init=with_readme)
+    return Repository.of((await call.post("orgs/{org}/repos", json=body, org=organisation)).json)
+
+
+@action(effect=Effect.WRITE, scopes=("repo",), idempotent=True, look_for="the settings of this repository")
+async def update_repo(
+    call: Call,
+    *,
+    owner: Owner,
+    repo: RepoName,
+    description: Annotated[
+        str | None, Field(description="One line about it; an empty one removes it.", max_length=350)
+    ] = None,
+    default_branch: BranchName | None = None,
+    has_issues: Annotated[bool | None, Field(description="Whether issues can be opened.")] = None,
+    is_archived: Annotated[bool | None, Field(description="True makes it read-only for everybody.")] = None,
+) -> Repository:
+    """Change a repository's settings.
+
+    What is left out stays as it is. Who can see it is changed by set_repo_visibility.
+    """
+    change = given(description=description, default_branch=default_branch, has_issues=has_issues, archived=is_archived)
+    return Repository.of((await call.patch("repos/{owner}/{repo}", json=change, owner=owner, repo=repo)).json)
+
+
+@action(effect=Effect.DESTRUCTIVE, scopes=("repo",), idempotent=True, look_for="whether the repository is private")
+async def set_repo_visibility(
+    call: Call,
+    *,
+    owner: Owner,
+    repo: RepoName,
+    is_private: Annotated[bool, Field(description="False shows all code and history to the whole world.")],
+) -> Repository:
+    """Make a repository private or public.
+
+    Public: everybody sees all of it, and what was seen cannot be taken back. Private: forks, stars and watchers
+    of others are lost.
+    """
+    body: dict[str, Json] = {"private": is_private}
+    return Repository.of((await call.patch("repos/{owner}/{repo}", json=body, owner=owner, repo=repo)).json)
+
+
+@action(effect=Effect.DESTRUCTIVE, scopes=("delete_repo",), idempotent=True, look_for="whether the repository is there")
+async def delete_repo(call: Call, *, owner: Owner, repo: RepoName) -> None:
+    """Delete a repository.
+
+    With its code, issues, releases and history, for everybody. Not found when it is gone already.
+    """
+    await call.delete("repos/{owner}/{repo}", owner=owner, repo=repo)
+
+
 @action(effect=Effect.READ, scopes=("repo",))
 async def list_branches(call: Call, *, owner: Owner, repo: RepoName, limit: Limit = 100) -> list[Branch]:
     """List the branches of a repository.
@@ -143,6 +211,21 @@ async def create_branch(
             raise AlreadyThere("There is already a branch of this name.", status=refused.status) from refused
         raise
     return NewBranch(name=branch, head_sha=start)
+
+
+@action(
+    effect=Effect.DESTRUCTIVE,
+    scopes=("repo",),
+    idempotent=True,
+    look_for="whether the branch is there",
+)
+async def delete_branch(call: Call, *, owner: Owner, repo: RepoName, branch: BranchName) -> None:
+    """Delete a branch.
+
+    Commits that no other branch leads to are lost. Rejected for the default branch, a protected one, and one
+    that is not there.
+    """
+    await call.delete("repos/{owner}/{repo}/git/refs/{ref}", owner=owner, repo=repo, ref=f"heads/{branch}")
 
 
 async def head_of(call: Call, owner: str, repo: str, branch: str) -> str:

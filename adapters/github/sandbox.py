@@ -1,12 +1,12 @@
 """A practice GitHub: stateful, honest about being a sandbox, and strict where the real one is strict.
 
-It covers the OAuth flow of an OAuth application (with PKCE), token checks and revocation, scopes, rate
-limits, and the part of the REST API that Mandate's GitHub actions use. It is not there: GitHub Apps and their
-refresh tokens, GraphQL, webhooks, organisations, forks, Actions, releases. Unknown routes answer 404 as
-GitHub does.
+It covers the OAuth flow of an OAuth application (with PKCE) and of a GitHub App whose tokens expire and rotate,
+token checks and revocation, scopes, rate limits, and the part of the REST API that Mandate's GitHub actions use.
+It is not there: installations of GitHub Apps, GraphQL, webhooks, forks. Unknown routes answer 404 as GitHub does.
 
 Invented people: `lin-harbour` (owns `lighthouse`, and `ledger`, which is private) and `sam-quay` (owns
-`tide-tables`). Personal access tokens: see `sandbox_state`.
+`tide-tables`), and the organisation `harbour-works`. OAuth applications: `mandate-sandbox`, whose tokens do not
+expire, and the GitHub App `mandate-sandbox-app`, whose tokens do. Personal access tokens: see `sandbox_state`.
 """
 
 import time
@@ -17,14 +17,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from adapters._kit.sandbox import RateLimits, SandboxApp, SandboxControl, StateFile, fingerprint
-from adapters.github.sandbox_api import find_caller, not_found, refuse_fault, root_of
+from adapters._kit.sandbox import RateLimits, SandboxApp, SandboxControl, StateFile
+from adapters._kit.sandbox_oauth import OAuthClient, OAuthServer
+from adapters.github.sandbox_actions import actions_routes
+from adapters.github.sandbox_api import not_found, refuse_fault, root_of
 from adapters.github.sandbox_issues import issue_routes
-from adapters.github.sandbox_oauth import application_routes, login_routes
+from adapters.github.sandbox_oauth import application_routes, facts
 from adapters.github.sandbox_objects import object_routes
 from adapters.github.sandbox_pulls import pull_routes
+from adapters.github.sandbox_releases import release_routes
 from adapters.github.sandbox_repos import repository_routes
-from adapters.github.sandbox_state import Hub, OAuthClient, World, seeded_world
+from adapters.github.sandbox_state import Hub, World, seeded_world
 
 HOUR_SECONDS = 3600
 ENTERPRISE_PREFIX = "/api/v3"
@@ -50,22 +53,25 @@ def sandbox(
     file = StateFile(state_file, World)
     world = file.load() or seeded_world(clients)
     if clients is not None:
-        world.clients = clients
-    control = SandboxControl("github", refuse_fault, lambda: not_found().response(), lambda token: _revoke(hub, token))
+        world.oauth.clients = clients
+    control = SandboxControl("github", refuse_fault, lambda: not_found().response(), lambda token: oauth.revoke(token))
+    oauth = OAuthServer(facts(world), world.oauth, now=now, effects=control.effects, save=lambda: file.save(world))
     core, search = RateLimits(rate_limit, HOUR_SECONDS, now), RateLimits(search_limit, 60, now)
-    hub = Hub(world, file, now, core, search, control)
+    hub = Hub(world, file, now, core, search, control, oauth)
     file.save(world)
     api = [
         *repository_routes(hub),
         *object_routes(hub),
         *issue_routes(hub),
         *pull_routes(hub),
+        *actions_routes(hub),
+        *release_routes(hub),
         *application_routes(hub),
         Route("/", _about, methods=["GET"]),
     ]
     return SandboxApp(
         control,
-        [*login_routes(hub), *api, Mount(ENTERPRISE_PREFIX, routes=api)],
+        [*oauth.routes(faults=faults), *api, Mount(ENTERPRISE_PREFIX, routes=api)],
         faults=faults,
         aliases=[ENTERPRISE_PREFIX],
     )
@@ -77,12 +83,3 @@ def _about(request: Request) -> Response:
     root = root_of(request)
     ways = {"current_user_url": f"{root}/user", "authorize_url": f"{root}/login/oauth/authorize"}
     return JSONResponse({"sandbox": True, "message": words, **ways})
-
-
-def _revoke(hub: Hub, token: str) -> bool:
-    """End a token; False when it was not a living one."""
-    known = find_caller(hub, token) is not None
-    if known:
-        hub.world.revoked.add(fingerprint(token))
-        hub.file.save(hub.world)
-    return known

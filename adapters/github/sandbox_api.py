@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters._kit.sandbox import Fault, RateLimits, RateWindow, SandboxTokens, fingerprint
+from adapters._kit.sandbox import Fault, RateLimits, RateWindow
 from adapters.github.sandbox_state import Hub, Person, Repository
 
 DOCS = "https://docs.github.com/rest"
-OAUTH_PREFIX = "gho_sandbox_"
+#: What the sandbox's GitHub App may do wherever it is installed, in words of scopes.
+APP_RIGHTS = frozenset({"repo", "workflow"})
 VERSIONS = ("2022-11-28", "2026-03-10")
 PAGE_LIMIT = 100
 _BODY_LIMIT_BYTES = 16 * 1024 * 1024
@@ -68,12 +69,15 @@ def invalid(resource: str, field_name: str, code: str, message: str | None = Non
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose token it is and what it carries. `oauth` tells an application's token from a personal one."""
+    """Whose token it is and what it carries. `oauth` tells an application's token from a personal one; `app` one
+    of a GitHub App, which has rights by installation and tells no scopes.
+    """
 
     person: Person
     scopes: frozenset[str]
     key: str
     oauth: bool
+    app: bool = False
 
 
 @dataclass
@@ -183,8 +187,8 @@ class Ask:
         return not repository.private or (self.owns(repository) and "repo" in self.caller.scopes)
 
     def owns(self, repository: Repository) -> bool:
-        """Is the caller its owner? Sandbox repositories have no other collaborators."""
-        return repository.owner == self.caller.person.login
+        """Is it the caller's, or their organisation's? Sandbox repositories have no other collaborators."""
+        return self.hub.world.belongs_to(repository, self.caller.person.login)
 
     def lacking_scope(self) -> Refused:
         """403 in the words for this kind of token."""
@@ -271,23 +275,14 @@ def refuse_fault(fault: Fault) -> Response:
 
 
 def find_caller(hub: Hub, token: str) -> Caller | None:
-    """Whose token this is, or None when it is unknown, altered, expired or revoked."""
-    world, mark = hub.world, fingerprint(token)
-    if mark in world.revoked:
+    """Whose token this is, or None when it is unknown, altered, expired or revoked: GitHub does not say which."""
+    access = hub.oauth.look(token)
+    if isinstance(access, str) or (person := hub.world.person(access.account)) is None:
         return None
-    for personal in world.personal_tokens:
-        person = world.person(personal.login)
-        if personal.token == token and person is not None:
-            return Caller(person, frozenset(personal.scopes), mark, oauth=False)
-    facts = SandboxTokens(bytes.fromhex(world.signing_key)).read(OAUTH_PREFIX, token, hub.now())
-    if facts is None:
-        return None
-    number, scopes = facts.get("authorization"), facts.get("scopes")
-    authorization = world.authorizations.get(number) if isinstance(number, int) else None
-    person = world.person(authorization.login) if authorization else None
-    if person is None or not isinstance(scopes, list):
-        return None
-    return Caller(person, frozenset(str(scope) for scope in scopes), mark, oauth=True)
+    client = hub.world.oauth.client(access.client_id or "")
+    is_app = client is not None and client.lifetime is not None
+    scopes = APP_RIGHTS if is_app else access.scopes
+    return Caller(person, scopes, access.key, oauth=client is not None, app=is_app)
 
 
 def _receive(hub: Hub, request: Request, bucket: RateLimits, *, free: bool) -> Caller:
@@ -344,8 +339,9 @@ def _add_headers(response: Response, request: Request) -> None:
 
 
 def _add_caller_headers(response: Response, caller: Caller, accepted: str, window: RateWindow, resource: str) -> None:
-    response.headers["X-OAuth-Scopes"] = ", ".join(sorted(caller.scopes))
-    response.headers["X-Accepted-OAuth-Scopes"] = accepted
+    if not caller.app:
+        response.headers["X-OAuth-Scopes"] = ", ".join(sorted(caller.scopes))
+        response.headers["X-Accepted-OAuth-Scopes"] = accepted
     response.headers["X-RateLimit-Limit"] = str(window.limit)
     response.headers["X-RateLimit-Remaining"] = str(window.remaining)
     response.headers["X-RateLimit-Used"] = str(window.used)

@@ -15,7 +15,7 @@ from adapters.github.sandbox_shapes import (
     own_profile_shape,
     repository_shape,
 )
-from adapters.github.sandbox_state import Hub, Repository, signature_of
+from adapters.github.sandbox_state import Hub, Person, Repository, signature_of
 
 _REPO_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _INLINE_LIMIT_BYTES = 1024 * 1024
@@ -30,6 +30,7 @@ def repository_routes(hub: Hub) -> list[Route]:
         api_route(hub, "GET", "/rate_limit", show_rate_limit),
         api_route(hub, "GET", "/user/repos", list_repositories),
         api_route(hub, "POST", "/user/repos", create_repository, "public_repo, repo"),
+        api_route(hub, "POST", "/orgs/{org}/repos", create_org_repository, "public_repo, repo"),
         api_route(hub, "GET", one, show_repository, "repo"),
         api_route(hub, "PATCH", one, update_repository, "public_repo, repo"),
         api_route(hub, "DELETE", one, delete_repository, "delete_repo"),
@@ -74,6 +75,20 @@ def list_repositories(ask: Ask) -> Answer:
 
 def create_repository(ask: Ask) -> Answer:
     """POST /user/repos: 422 when the name is taken."""
+    return _create(ask, ask.caller.person)
+
+
+def create_org_repository(ask: Ask) -> Answer:
+    """POST /orgs/{org}/repos: members only."""
+    organisation = ask.hub.world.person(ask.path("org"))
+    if organisation is None or organisation.members is None:
+        raise not_found()
+    if ask.caller.person.login not in organisation.members:
+        raise Refused(403, "You need admin access to the organization before adding a repository to it.")
+    return _create(ask, organisation)
+
+
+def _create(ask: Ask, owner: Person) -> Answer:
     name, private = ask.text("name"), ask.flag("private", default=False)
     needed = {"repo"} if private else {"repo", "public_repo"}
     if not ask.caller.scopes & needed:
@@ -82,12 +97,12 @@ def create_repository(ask: Ask) -> Answer:
         raise invalid("Repository", "name", "missing_field")
     if not _REPO_NAME.fullmatch(name) or name in (".", ".."):
         raise invalid("Repository", "name", "invalid")
-    person, when = ask.caller.person, ask.hub.stamp()
-    if ask.hub.world.repository(person.login, name):
+    when = ask.hub.stamp()
+    if ask.hub.world.repository(owner.login, name):
         raise invalid("Repository", "name", "custom", "name already exists on this account")
     repository = Repository(
         id=ask.hub.world.new_id(),
-        owner=person.login,
+        owner=owner.login,
         name=name,
         description=ask.text("description"),
         private=private,

@@ -85,7 +85,7 @@ def user_shape(person: Person, root: str) -> Shape:
         "url": here,
         "html_url": f"{site_of(root)}/{person.login}",
         **{name: here + rest for name, rest in _USER_LINKS.items()},
-        "type": "User",
+        "type": "User" if person.members is None else "Organization",
         "site_admin": False,
     }
 
@@ -121,7 +121,7 @@ def somebody(world: World, login: str | None, root: str) -> JsonValue:
 def repository_shape(world: World, repository: Repository, root: str, viewer: str) -> Shape:
     """`full-repository`, which has all that `repository` has."""
     here, page = f"{root}/repos/{repository.full_name}", f"{site_of(root)}/{repository.full_name}"
-    may_push = repository.owner == viewer
+    may_push = world.belongs_to(repository, viewer)
     no_counts = (
         "forks",
         "forks_count",

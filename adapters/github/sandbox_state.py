@@ -4,7 +4,6 @@ Everybody in it is invented. The personal access tokens below are printed here o
 but a sandbox.
 """
 
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,62 +11,39 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, Field
 
 from adapters._kit.sandbox import RateLimits, SandboxControl, StateFile
+from adapters._kit.sandbox_oauth import FixedToken, Lifetime, OAuthClient, OAuthServer, OAuthState
 from adapters.github.sandbox_git import Commit, File, ObjectStore, Signature
 
 CLIENT_ID = "mandate-sandbox"
+APP_ID = "mandate-sandbox-app"
 CLIENT_SECRET = "mandate-sandbox-secret"  # printed on purpose
 TOKEN_REPO = "ghp_sandbox_lin_repo"  # printed on purpose
 TOKEN_READ_ONLY = "ghp_sandbox_lin_read_only"  # printed on purpose
 TOKEN_EVERYTHING = "ghp_sandbox_lin_everything"  # printed on purpose
 TOKEN_SAM = "ghp_sandbox_sam_repo"  # printed on purpose
 
+EVERY_SCOPE = ["admin:org", "delete_repo", "repo", "user", "workflow"]
+
+_BOOKS = ".github/workflows/close-books.yml"
+_CLOSING = """name: Close the books
+on: workflow_dispatch
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: exit 1  # fees for berth 7 are missing
+"""
 _BEGINNING = "2026-01-12T09:00:00Z"
 
 
 class Person(BaseModel):
-    """An invented account."""
+    """An invented account; an organisation when it has `members` (logins)."""
 
     id: int
     login: str
     name: str
     email: str
-
-
-class OAuthClient(BaseModel):
-    """An OAuth application. `any_loopback` also accepts every loopback redirect URI, any port and path."""
-
-    client_id: str
-    client_secret: str
-    name: str
-    redirect_uris: list[str] = Field(default_factory=list)
-    any_loopback: bool = False
-
-
-class PersonalToken(BaseModel):
-    """A classic personal access token."""
-
-    token: str
-    login: str
-    scopes: list[str]
-
-
-class Authorization(BaseModel):
-    """A person's yes to an application; deleting it ends every token that came from it."""
-
-    id: int
-    client_id: str
-    login: str
-
-
-class Code(BaseModel):
-    """An authorization code waiting to be exchanged. `expires_at` is in epoch seconds."""
-
-    client_id: str
-    redirect_uri: str
-    authorization: int
-    scopes: list[str]
-    challenge: str | None
-    expires_at: float
+    members: list[str] | None = None
 
 
 class Comment(BaseModel):
@@ -113,6 +89,45 @@ class Issue(BaseModel):
     pull: Pull | None = None
 
 
+class Setting(BaseModel):
+    """A variable of Actions with its value, or a secret with the fingerprint of its value."""
+
+    value: str
+    created_at: str
+    updated_at: str
+
+
+class Run(BaseModel):
+    """A run of a workflow, with its one job. Moments are in epoch seconds."""
+
+    id: int
+    job_id: int
+    path: str
+    branch: str
+    head_sha: str
+    actor: str
+    created_at: float
+    started_at: float
+    fails: bool
+    attempt: int = 1
+    cancelled_at: float | None = None
+
+
+class Release(BaseModel):
+    """A release."""
+
+    id: int
+    tag: str
+    target: str
+    name: str | None
+    body: str | None
+    draft: bool
+    prerelease: bool
+    author: str
+    created_at: str
+    published_at: str | None
+
+
 class Repository(BaseModel):
     """A repository with its objects and issues. `issues` is in order of number, from 1."""
 
@@ -128,6 +143,11 @@ class Repository(BaseModel):
     has_issues: bool = True
     objects: ObjectStore = Field(default_factory=ObjectStore)
     issues: list[Issue] = Field(default_factory=list)
+    sealing_key: str = ""
+    secrets: dict[str, Setting] = Field(default_factory=dict)
+    variables: dict[str, Setting] = Field(default_factory=dict)
+    runs: list[Run] = Field(default_factory=list)
+    releases: list[Release] = Field(default_factory=list)
 
     @property
     def full_name(self) -> str:
@@ -136,16 +156,11 @@ class Repository(BaseModel):
 
 
 class World(BaseModel):
-    """All of it. `revoked` holds fingerprints of tokens; repositories are keyed by lower-case full name."""
+    """All of it. Repositories are keyed by lower-case full name."""
 
-    signing_key: str = Field(default_factory=lambda: secrets.token_hex(32))
+    oauth: OAuthState = Field(default_factory=OAuthState)
     last_id: int = 1000
     people: list[Person] = Field(default_factory=list)
-    clients: list[OAuthClient] = Field(default_factory=list)
-    personal_tokens: list[PersonalToken] = Field(default_factory=list)
-    authorizations: dict[int, Authorization] = Field(default_factory=dict)
-    codes: dict[str, Code] = Field(default_factory=dict)
-    revoked: set[str] = Field(default_factory=set)
     repositories: dict[str, Repository] = Field(default_factory=dict)
 
     def new_id(self) -> int:
@@ -157,10 +172,6 @@ class World(BaseModel):
         """Somebody by login, in any letter case."""
         return next((one for one in self.people if one.login.lower() == login.lower()), None)
 
-    def client(self, client_id: str) -> OAuthClient | None:
-        """An OAuth application by its id."""
-        return next((one for one in self.clients if one.client_id == client_id), None)
-
     def repository(self, owner: str, name: str) -> Repository | None:
         """A repository, in any letter case."""
         return self.repositories.get(f"{owner}/{name}".lower())
@@ -168,13 +179,18 @@ class World(BaseModel):
     def visible_to(self, login: str, scopes: frozenset[str]) -> Iterator[Repository]:
         """The repositories a token may read: public ones, and its person's own with `repo`."""
         for repository in self.repositories.values():
-            if not repository.private or (repository.owner == login and "repo" in scopes):
+            if not repository.private or (self.belongs_to(repository, login) and "repo" in scopes):
                 yield repository
+
+    def belongs_to(self, repository: Repository, login: str) -> bool:
+        """Is it this person's own, or their organisation's?"""
+        owner = self.person(repository.owner)
+        return repository.owner == login or bool(owner and owner.members and login in owner.members)
 
 
 @dataclass
 class Hub:
-    """A running sandbox: the world, its file, its clock (epoch seconds), its limits."""
+    """A running sandbox: the world, its file, its clock (epoch seconds), its limits, its OAuth half."""
 
     world: World
     file: StateFile[World]
@@ -182,6 +198,7 @@ class Hub:
     core: RateLimits
     search: RateLimits
     control: SandboxControl
+    oauth: OAuthServer
 
     def stamp(self) -> str:
         """Now, as the API writes it."""
@@ -199,27 +216,41 @@ def signature_of(person: Person, date: str) -> Signature:
 
 
 def seeded_world(clients: list[OAuthClient] | None = None) -> World:
-    """A new world: two people, three repositories (one private), a few issues, files and branches.
+    """A new world: two people, an organisation, three repositories (one private), a few issues, files and branches.
 
     The same each time but for the key that signs tokens.
     """
-    default = OAuthClient(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, name="Mandate (sandbox)", any_loopback=True)
     lin = Person(id=501, login="lin-harbour", name="Lin Harbour", email="lin@harbour.example")
     sam = Person(id=502, login="sam-quay", name="Sam Quay", email="sam@quay.example")
-    world = World(people=[lin, sam], clients=[default] if clients is None else clients)
-    world.personal_tokens = [
-        PersonalToken(token=TOKEN_REPO, login=lin.login, scopes=["repo"]),
-        PersonalToken(token=TOKEN_READ_ONLY, login=lin.login, scopes=["read:user"]),
-        PersonalToken(token=TOKEN_EVERYTHING, login=lin.login, scopes=["delete_repo", "repo", "user", "workflow"]),
-        PersonalToken(token=TOKEN_SAM, login=sam.login, scopes=["repo"]),
+    works = Person(
+        id=601, login="harbour-works", name="Harbour Works", email="office@works.example", members=[lin.login]
+    )
+    world = World(people=[lin, sam, works])
+    world.oauth.clients = _seeded_clients() if clients is None else clients
+    world.oauth.fixed_tokens = [
+        FixedToken(token=TOKEN_REPO, account=lin.login, scopes=["repo"]),
+        FixedToken(token=TOKEN_READ_ONLY, account=lin.login, scopes=["read:user"]),
+        FixedToken(token=TOKEN_EVERYTHING, account=lin.login, scopes=EVERY_SCOPE),
+        FixedToken(token=TOKEN_SAM, account=sam.login, scopes=["repo"]),
     ]
     _seed_lighthouse(world, lin, sam)
     ledger = _seed_repository(world, lin, "ledger", "Private accounts of the harbour.", private=True)
-    _seed_commit(ledger, lin, {"README.md": "# Ledger\n\nFor the harbour office only.\n", "2026.csv": "month,fees\n"})
+    books = {"README.md": "# Ledger\n\nFor the harbour office only.\n", "2026.csv": "month,fees\n", _BOOKS: _CLOSING}
+    _seed_run(world, ledger, lin, _seed_commit(ledger, lin, books))
     _seed_issue(world, ledger, lin, "Close the books of January", "Fees for berth 7 are missing.", ["accounts"])
     tides = _seed_repository(world, sam, "tide-tables", "High and low water, by port.", private=False)
     _seed_commit(tides, sam, {"README.md": "# Tide tables\n"})
     return world
+
+
+def _seeded_clients() -> list[OAuthClient]:
+    """An OAuth application, whose tokens do not expire, and a GitHub App, whose tokens do (8 hours, 6 months)."""
+    expiring = Lifetime(access_seconds=28_800, refresh="rotating", refresh_seconds=15_897_600, ends_old_access=True)
+    secret, name = CLIENT_SECRET, "Mandate (sandbox)"
+    return [
+        OAuthClient(client_id=CLIENT_ID, client_secret=secret, name=name, any_loopback=True),
+        OAuthClient(client_id=APP_ID, client_secret=secret, name=name, any_loopback=True, lifetime=expiring),
+    ]
 
 
 def _seed_lighthouse(world: World, lin: Person, sam: Person) -> None:
@@ -233,6 +264,7 @@ def _seed_lighthouse(world: World, lin: Person, sam: Person) -> None:
     repository.objects.branches["brighter-lamp"] = first
     files["src/lamp.py"] = 'def light() -> str:\n    return "bright"\n'
     _seed_commit(repository, lin, files, "brighter-lamp", "Make the lamp brighter")
+    _seed_release(world, repository, lin)
     _seed_issue(world, repository, lin, "Lamp flickers in fog", "Seen on three nights this week.", ["bug"])
     _seed_issue(world, repository, sam, "Say when the light goes out", "Dawn differs every day.", ["docs"])
     done = _seed_issue(world, repository, sam, "Paint the railing", None, [])
@@ -273,6 +305,38 @@ def _seed_commit(
     commit = Commit(tree=tree, parents=parents, message=message, author=signature, committer=signature)
     objects.branches[branch] = objects.add_commit(commit)
     return objects.branches[branch]
+
+
+def _seed_run(world: World, repository: Repository, person: Person, sha: str) -> None:
+    moment = datetime.fromisoformat(_BEGINNING).timestamp()
+    run = Run(
+        id=world.new_id(),
+        job_id=world.new_id(),
+        path=_BOOKS,
+        branch="main",
+        head_sha=sha,
+        actor=person.login,
+        created_at=moment,
+        started_at=moment,
+        fails=True,
+    )
+    repository.runs.append(run)
+
+
+def _seed_release(world: World, repository: Repository, author: Person) -> None:
+    release = Release(
+        id=world.new_id(),
+        tag="v1.0.0",
+        target="main",
+        name="First light",
+        body="It shines.",
+        draft=False,
+        prerelease=False,
+        author=author.login,
+        created_at=_BEGINNING,
+        published_at=_BEGINNING,
+    )
+    repository.releases.append(release)
 
 
 def _seed_issue(

@@ -19,6 +19,7 @@ from adapters._kit.sandbox import challenge_of
 from adapters.github.sandbox import sandbox
 from adapters.github.sandbox_git import File, ObjectStore
 from adapters.github.sandbox_state import (
+    APP_ID,
     CLIENT_ID,
     CLIENT_SECRET,
     TOKEN_EVERYTHING,
@@ -284,6 +285,25 @@ async def test_a_person_may_deny_or_grant_less(github: Service) -> None:
     assert denied["state"] == ["s 1&2"]
     token = await github.connect(scope="repo,user", choosing="1", grant=["user"])
     assert (await github.call("GET", "/user", token=token)).headers["x-oauth-scopes"] == "user"
+
+
+async def test_a_github_apps_token_expires_and_rotates(client: httpx2.AsyncClient) -> None:
+    clock = [1_800_000_000.0]
+    async with serving(sandbox(now=lambda: clock[0])) as base:
+        service, app = Service(base, client), {"client_id": APP_ID}
+        [code] = (await service.consent(**app, scope=""))["code"]
+        first = (await service.exchange(**app, code=code)).json()
+        assert (first["scope"], first["expires_in"], first["refresh_token_expires_in"]) == ("", 28_800, 15_897_600)
+        answer = await service.call("GET", "/user", token=first["access_token"])
+        assert "x-oauth-scopes" not in answer.headers
+        assert (await service.call("GET", LEDGER, token=first["access_token"])).status_code == 200
+        clock[0] += 28_800
+        assert (await service.call("GET", "/user", token=first["access_token"])).status_code == 401
+        told = {**app, "grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+        second = (await service.exchange(**told)).json()
+        assert (await service.call("GET", "/user", token=second["access_token"])).status_code == 200
+        again = await service.exchange(**told)
+        assert (again.status_code, again.json()["error"]) == (200, "bad_refresh_token")
 
 
 async def test_a_revoked_token_is_refused_and_its_sibling_is_not(github: Service) -> None:

@@ -65,3 +65,55 @@ class Person(Result):
     tz: str | None = None
     is_bot: bool = False
     deleted: bool = False
+
+
+class PersonWithEmail(Person):
+    """Somebody in the workspace, found by the address."""
+
+    email: str | None = Field(None, validation_alias=AliasChoices(AliasPath("profile", "email"), "email"))
+
+
+class Scheduled(Result):
+    """A message that Slack will post. `post_at` is in Unix seconds."""
+
+    channel: str
+    scheduled_message_id: str
+    post_at: int
+
+
+class FoundMessage(Result):
+    """A message that a search has found."""
+
+    ts: str
+    text: str = ""
+    user: str | None = None
+    username: str | None = None
+    channel: str = Field(validation_alias=AliasChoices(AliasPath("channel", "id"), "channel"))
+    channel_name: str | None = Field(None, validation_alias=AliasChoices(AliasPath("channel", "name"), "channel_name"))
+    permalink: str | None = None
+
+
+class DirectMessage(Result):
+    """A direct message, to write to."""
+
+    id: str
+
+
+class File(Result):
+    """A file. Uploads that were just completed are told by `id` and `title` only."""
+
+    id: str
+    name: str | None = None
+    title: str | None = None
+    mimetype: str | None = None
+    size: int | None = None
+    user: str | None = None
+    created: int | None = Field(None, description="Unix seconds.")
+    permalink: str | None = None
+
+
+class Upload(Result):
+    """Where to post the bytes of a file."""
+
+    upload_url: str
+    file_id: str

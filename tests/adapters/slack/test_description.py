@@ -9,10 +9,10 @@ import pytest
 from adapters._kit.http import CannedTransport, Incoming, Outgoing
 from domain.json import JsonObject
 from tests.adapters.slack.test_slack import run, slack
-from tests.support.descriptions import Description
+from tests.support.overheard import TwoSided
 
 BASE_URL = "https://slack.com/api"
-DESCRIPTION = Description.read(Path(__file__).with_name("description.json"))
+DESCRIPTION = TwoSided.read(Path(__file__).with_name("description.json"))
 
 CALLS: list[tuple[str, JsonObject]] = [
     ("get_account", {}),
@@ -25,7 +25,24 @@ CALLS: list[tuple[str, JsonObject]] = [
     ("get_user_info", {"user": "U001"}),
     ("list_users", {}),
     ("add_reaction", {"channel": "C001", "ts": "1.2", "emoji": "tada"}),
+    ("delete_message", {"channel": "C001", "ts": "1.2"}),
+    ("schedule_message", {"channel": "C001", "text": "Later", "post_at": 1_900_000_000}),
+    ("search_messages", {"query": "tide", "newest_first": True}),
+    ("get_channel_info", {"channel": "C001"}),
+    ("join_channel", {"channel": "C001"}),
+    ("invite_to_channel", {"channel": "C001", "users": ["U001", "U002"]}),
+    ("set_channel_topic", {"channel": "C001", "topic": "Tides"}),
+    ("archive_channel", {"channel": "C001"}),
+    ("open_dm", {"user": "U001"}),
+    ("find_user_by_email", {"email": "ada@example.com"}),
+    ("list_files", {"channel": "C001", "user": "U001"}),
+    ("upload_file", {"filename": "a.txt", "content": "a", "channel": "C001", "thread_ts": "1.2", "comment": "See"}),
+    ("get_upload_url", {"filename": "a.txt", "length": 1}),
+    ("complete_upload", {"files": [{"id": "F001", "title": "A"}], "channel": "C001"}),
 ]
+
+
+PLAIN = ("get_account", "send_message", "update_message", "delete_message", "schedule_message", "search_messages")
 
 
 def anything(_: Outgoing) -> Incoming:
@@ -38,14 +55,29 @@ def anything(_: Outgoing) -> Incoming:
         "messages": [],
         "members": [],
         "response_metadata": {"next_cursor": ""},
+        "files": [{"id": "F001"}],
+        "upload_url": "https://files.slack.com/upload/v1/abc",
+        "file_id": "F001",
     }
     return Incoming(200, {}, json.dumps(body).encode())
 
 
 def posted(request: Outgoing) -> Incoming:
     """A yes to a message or a question for the account: there `channel` and `user` are plain ids."""
-    body = {"ok": True, "channel": "C001", "ts": "1.2", "team": "Harbour Works", "team_id": "T001"}
-    return Incoming(200, {}, json.dumps({**body, "url": "u", "user": "mandate", "user_id": "U001"}).encode())
+    body: JsonObject = {
+        "ok": True,
+        "channel": "C001",
+        "ts": "1.2",
+        "team": "Harbour Works",
+        "team_id": "T001",
+        "scheduled_message_id": "Q001",
+        "post_at": 1_900_000_000,
+        "messages": {"matches": []},
+        "url": "u",
+        "user": "mandate",
+        "user_id": "U001",
+    }
+    return Incoming(200, {}, json.dumps(body).encode())
 
 
 def as_described(request: Outgoing) -> Outgoing:
@@ -57,14 +89,14 @@ def as_described(request: Outgoing) -> Outgoing:
 
 
 def mistakes(transport: CannedTransport) -> list[str]:
-    sent = transport.requests
+    sent = [each for each in transport.requests if each.url.startswith(BASE_URL)]
     assert sent
     return [wrong for each in sent for wrong in DESCRIPTION.mistakes(as_described(each), BASE_URL)]
 
 
 @pytest.mark.parametrize(("name", "parameters"), CALLS)
 async def test_slack_describes_what_an_action_sends(name: str, parameters: JsonObject) -> None:
-    is_plain = name in ("get_account", "send_message", "update_message")
+    is_plain = name in PLAIN
     integration, transport = slack(posted if is_plain else anything)
     await run(integration, name, **parameters)
     assert mistakes(transport) == []

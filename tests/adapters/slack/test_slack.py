@@ -28,10 +28,12 @@ from domain.json import Json, JsonObject
 from domain.secrets import Secret
 
 TOKEN = "xoxb-for-tests"
+USER_TOKEN = "xoxp-for-tests"
 
 
 def setting() -> CallSetting:
-    credential = Credential(AuthScheme.OAUTH2, {"access_token": Secret(TOKEN)}, {})
+    secrets = {"access_token": Secret(TOKEN), "user_token": Secret(USER_TOKEN)}
+    credential = Credential(AuthScheme.OAUTH2, secrets, {})
     deadline = datetime.now(UTC) + timedelta(seconds=30)
     return CallSetting(credential, None, is_sandbox=False, key=uuid4(), deadline_at=deadline)
 
@@ -222,6 +224,21 @@ async def test_a_reaction_names_its_message() -> None:
         ("get_channel_history", {"channel": "C001", "oldest": "yesterday"}),
         ("list_users", {"limit": 0}),
         ("add_reaction", {"channel": "C001", "ts": "1.2", "emoji": ":tada:"}),
+        ("delete_message", {"channel": "C001"}),
+        ("schedule_message", {"channel": "C001", "text": "Later", "post_at": "tomorrow"}),
+        ("schedule_message", {"channel": "C001", "text": "Later", "post_at": 12}),
+        ("invite_to_channel", {"channel": "C001", "users": []}),
+        ("invite_to_channel", {"channel": "C001", "users": ["ada"]}),
+        ("set_channel_topic", {"channel": "C001", "topic": "x" * 251}),
+        ("open_dm", {"user": "C001"}),
+        ("find_user_by_email", {"email": "ada"}),
+        ("search_messages", {"query": ""}),
+        ("list_files", {"count": 101}),
+        ("upload_file", {"filename": "a/b.txt", "content": "x"}),
+        ("upload_file", {"filename": "a.txt", "content": ""}),
+        ("get_upload_url", {"filename": "a.txt", "length": 0}),
+        ("complete_upload", {"files": []}),
+        ("complete_upload", {"files": [{"id": "../F1"}]}),
     ],
 )
 def test_what_slack_would_not_understand_is_refused_before_the_call(name: str, parameters: JsonObject) -> None:
@@ -229,7 +246,7 @@ def test_what_slack_would_not_understand_is_refused_before_the_call(name: str, p
     assert integration.actions[f"slack.{name}"].check(parameters) != ()
 
 
-async def test_the_workspace_is_the_account_and_the_scopes_come_from_the_header() -> None:
+async def test_the_workspace_is_the_account_and_the_scopes_come_from_the_headers_of_both_tokens() -> None:
     told: JsonObject = {
         "ok": True,
         "team": "Harbour Works",
@@ -237,10 +254,15 @@ async def test_the_workspace_is_the_account_and_the_scopes_come_from_the_header(
         "user": "mandate",
         "user_id": "U009",
     }
-    integration, transport = slack(lambda _: says(told, x_oauth_scopes="chat:write,channels:read"))
+
+    def answer(request: Outgoing) -> Incoming:
+        is_bot = request.headers["authorization"] == f"Bearer {TOKEN}"
+        return says(told, x_oauth_scopes="chat:write,channels:read" if is_bot else "search:read")
+
+    integration, transport = slack(answer)
     identity = await integration.identify(setting())
     assert (identity.account.id, identity.account.label) == ("T001", "Harbour Works")
-    assert identity.scopes == ("chat:write", "channels:read")
+    assert identity.scopes == ("chat:write", "channels:read", "search:read")
     assert (transport.requests[0].method, transport.requests[0].url) == (
         "POST",
         "https://slack.com/api/auth.test",
@@ -248,17 +270,18 @@ async def test_the_workspace_is_the_account_and_the_scopes_come_from_the_header(
     assert transport.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-async def test_disconnecting_revokes_the_token_with_the_token_itself() -> None:
+async def test_disconnecting_revokes_each_token_with_the_token_itself() -> None:
     integration, transport = slack(lambda _: says({"ok": True, "revoked": True}))
     assert await integration.revoke(setting())
-    assert transport.requests[0].url == "https://slack.com/api/auth.revoke"
-    assert transport.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert {each.url for each in transport.requests} == {"https://slack.com/api/auth.revoke"}
+    signed = [each.headers["authorization"] for each in transport.requests]
+    assert signed == [f"Bearer {TOKEN}", f"Bearer {USER_TOKEN}"]
 
 
 def test_only_what_the_chosen_actions_need_is_asked_for() -> None:
     integration, _ = slack(lambda _: NotSent("connect_failed"))
     chosen = [integration.actions["slack.send_message"], integration.actions["slack.list_users"]]
-    assert integration.scopes_for(chosen) == ("chat:write", "users:read")
+    assert integration.scopes_for(chosen) == ("channels:read", "chat:write", "users:read")
 
 
 def test_every_scope_is_explained_and_every_effect_is_declared() -> None:
@@ -271,8 +294,14 @@ def test_every_scope_is_explained_and_every_effect_is_declared() -> None:
         "get_thread_replies",
         "get_user_info",
         "list_users",
+        "search_messages",
+        "get_channel_info",
+        "find_user_by_email",
+        "list_files",
     }
     assert {name for name, effect in effects.items() if effect is Effect.READ} == {f"slack.{each}" for each in reads}
+    destroys = {name for name, effect in effects.items() if effect is Effect.DESTRUCTIVE}
+    assert destroys == {"slack.delete_message", "slack.archive_channel"}
     scopes = integration.scopes_for(list(integration.actions.values()))
     assert not any("The permission `" in each.explanation for each in integration.explain(scopes))
 

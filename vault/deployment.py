@@ -25,7 +25,7 @@ class Fingerprints:
 
 async def deployment_key(keyring: MasterKeyring, keys: DeploymentKeys, purpose: str) -> bytes:
     """The key for one purpose. Raises Misconfigured when the master key is not the one this database was made with."""
-    place = b"mandate\0deployment-key\0" + purpose.encode()
+    place = _place(purpose)
     offered = await keyring.wrap(os.urandom(KEY_BYTES), place)
     async with keys.of_deployment() as store:
         settled = await store.settle(purpose, _NO_ID, keyring.current, offered)
@@ -33,3 +33,13 @@ async def deployment_key(keyring: MasterKeyring, keys: DeploymentKeys, purpose: 
         return await keyring.unwrap(settled.master_key, settled.wrapped, place)
     except CredentialUnreadable as error:
         raise Misconfigured(f"The master key does not fit this database. {error.message}") from None
+
+
+async def rewrapped(keyring: MasterKeyring, purpose: str, master_key: str, wrapped: bytes) -> bytes:
+    """The same key, wrapped by the current master key. Raises CredentialUnreadable."""
+    place = _place(purpose)
+    return await keyring.wrap(await keyring.unwrap(master_key, wrapped, place), place)
+
+
+def _place(purpose: str) -> bytes:
+    return b"mandate\0deployment-key\0" + purpose.encode()

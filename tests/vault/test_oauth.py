@@ -18,8 +18,18 @@ from hypothesis import strategies as st
 
 from adapters._kit.egress import Egress
 from adapters._kit.http import Caps, HttpTransport
-from domain.catalogue import AuthScheme, OAuthApplication
-from domain.errors import ProviderRefused
+from domain.catalogue import AuthScheme, FurtherToken, OAuthApplication
+from domain.errors import (
+    AnswerGarbled,
+    AnswerLost,
+    NotSent,
+    ProviderProblem,
+    ProviderRefused,
+    ReconnectNeeded,
+    Rejected,
+    SlowDown,
+    Unavailable,
+)
 from domain.json import Json
 from domain.secrets import Secret
 from vault.oauth import OAuthClient, Obtained, authorization_url, new_verifier, read_answer
@@ -284,7 +294,7 @@ async def test_a_service_that_is_not_there_is_told_so() -> None:
     [
         (None, None),
         (["read"], None),
-        ("", ()),
+        ("", None),
         ("read", ("read",)),
         ("read write", ("read", "write")),
         ("repo,gist", ("repo", "gist")),
@@ -319,3 +329,112 @@ def test_no_answer_breaks_the_reader(told: dict[str, object]) -> None:
 def test_tokens_come_out_wrapped() -> None:
     obtained = read_answer({"access_token": "at-canary", "refresh_token": "rt-canary"}, "Harbour")
     assert "canary" not in repr(obtained)
+
+
+SLACK = FurtherToken("user_token", "authed_user", "user_scope", ("search",))
+
+
+def test_the_scopes_of_a_further_token_are_asked_for_in_their_own_parameter() -> None:
+    url = authorization_url(application(further=(SLACK,)), ("read", "search", "write"), "s", CALLBACK, VERIFIER)
+    found = parse_qs(urlsplit(url).query)
+    assert (found["scope"], found["user_scope"]) == (["read write"], ["search"])
+    assert "user_scope" not in asked(further=(SLACK,))
+
+
+def test_a_further_token_is_read_with_what_it_may_do() -> None:
+    told = {"access_token": "bot", "scope": "read", "authed_user": {"access_token": "canary-user", "scope": "search"}}
+    obtained = read_answer(told, "Harbour", application(further=(SLACK,)))
+    assert obtained.credential.secrets["user_token"].reveal() == "canary-user"
+    assert obtained.scopes == ("read", "search")
+    assert "user_token" not in read_answer(told, "Harbour").credential.secrets
+
+
+@pytest.mark.parametrize("held", [None, "text", [], {}, {"access_token": None}, {"access_token": 7, "scope": 7}])
+def test_without_a_further_token_the_first_is_enough(held: object) -> None:
+    told = {"access_token": "bot", "scope": "read", "authed_user": held}
+    obtained = read_answer(told, "Harbour", application(further=(SLACK,)))
+    assert (list(obtained.credential.secrets), obtained.scopes) == (["access_token"], ("read",))
+
+
+def test_members_that_the_application_names_become_facts() -> None:
+    told = {"access_token": "at", "team": "t_1", "number": 7, "flag": True, "gone": None, "empty": "", "list": ["x"]}
+    told |= {"long": "x" * 201, "strange": "a\nb", "other": "not asked for"}
+    names = ("team", "number", "flag", "gone", "empty", "list", "long", "strange", "absent")
+    assert read_answer(told, "Harbour", application(facts=names)).credential.facts == {"team": "t_1", "number": "7"}
+    assert read_answer(told, "Harbour").credential.facts == {}
+
+
+# ------------------------------------------------------------------------------------------------- a refresh
+
+
+async def refresh(to: Endpoint, **changes: object) -> Obtained:
+    egress = Egress.allowing(sockets=[f"127.0.0.1:{to.port}"], http=True)
+    async with HttpTransport(egress, version="tests", caps=Caps(body=200_000)) as transport:
+        client = OAuthClient(transport.for_oauth())
+        known = application(token_url=f"http://127.0.0.1:{to.port}/token", **changes)
+        return await client.refresh(known, "Harbour", Secret("rt-canary"))
+
+
+async def test_a_refresh_is_asked_for_as_rfc_6749_says() -> None:
+    async with endpoint(answer({"access_token": "at-2", "expires_in": 60, "scope": "read"})) as service:
+        obtained = await refresh(service)
+        assert service.form == {
+            "grant_type": ["refresh_token"],
+            "refresh_token": ["rt-canary"],
+            "client_id": ["client"],
+            "client_secret": ["s3cret&canary"],
+        }
+        assert b"accept: application/json" in service.requests[0].lower()
+    assert {name: each.reveal() for name, each in obtained.credential.secrets.items()} == {"access_token": "at-2"}
+    assert obtained.scopes == ("read",)
+    assert obtained.credential.expires_at == obtained.expires_at is not None
+
+
+async def test_a_refresh_signs_with_basic_where_the_service_wants_it() -> None:
+    async with endpoint(answer({"access_token": "at-2"})) as service:
+        await refresh(service, client_auth="client_secret_basic")
+        assert "client_secret" not in service.form
+        sent = next(line for line in service.requests[0].split(b"\r\n") if line.lower().startswith(b"authorization:"))
+    assert base64.b64decode(sent.split()[-1]).decode() == "client:s3cret&canary"
+
+
+REFRESH_REFUSALS: dict[str, tuple[bytes, type[ProviderProblem], bool]] = {
+    "RFC 6749": (answer({"error": "invalid_grant", "error_description": FOREIGN}, 400), ReconnectNeeded, False),
+    "in its own words": (answer({"error": "bad_refresh_token"}), ReconnectNeeded, False),
+    "Slack, with 200": (answer({"ok": False, "error": "invalid_grant"}), ReconnectNeeded, False),
+    "the client is unknown": (answer({"error": "invalid_client", "error_description": FOREIGN}, 401), Rejected, False),
+    "another error": (answer({"error": FOREIGN}, 400), Rejected, False),
+    "an error that is an object": (answer({"error": {"code": FOREIGN}}), Rejected, False),
+    "a page with 403": (answer(FOREIGN.encode(), 403, "text/html"), Rejected, False),
+    "broken, and lying": (answer({"error": "invalid_grant"}, 500), Unavailable, True),
+    "overloaded": (answer(FOREIGN.encode(), 503, "text/html"), Unavailable, True),
+    "passing, by its own word": (answer({"error": "temporarily_unavailable"}, 400), Unavailable, True),
+    "too often": (answer({"error": FOREIGN}, 429), SlowDown, False),
+    "no token": (answer({"token": FOREIGN}), AnswerGarbled, True),
+    "a page": (answer(f"<p>{FOREIGN}</p>".encode(), kind="text/html"), AnswerGarbled, True),
+    "nested too deeply": (answer(b"[" * 100_000), AnswerGarbled, True),
+    "too much": (answer(b'{"access_token": "' + b"a" * 300_000 + b'"}'), AnswerLost, True),
+    "cut off": (answer({"access_token": FOREIGN})[:-5], AnswerLost, True),
+    "reset": (b"", AnswerLost, True),
+}
+
+
+@pytest.mark.parametrize(("raw", "kind", "in_doubt"), REFRESH_REFUSALS.values(), ids=REFRESH_REFUSALS.keys())
+async def test_a_refused_refresh_says_what_it_means_and_whether_it_may_have_been_done(
+    raw: bytes, kind: type[ProviderProblem], in_doubt: bool
+) -> None:
+    async with endpoint(raw) as service:
+        with pytest.raises(ProviderProblem) as refused:
+            await refresh(service, refresh_ended=("bad_refresh_token",))
+        assert len(service.requests) == 1, "a refresh token is sent once"
+    assert (type(refused.value), refused.value.may_have_happened) == (kind, in_doubt)
+    assert refused.value.message.startswith("Harbour")
+    assert FOREIGN not in f"{refused.value!r}{refused.value.__cause__!r}"
+
+
+async def test_a_token_endpoint_that_is_not_there_was_asked_nothing() -> None:
+    async with endpoint(b"") as service:
+        pass
+    with pytest.raises(NotSent) as refused:
+        await refresh(service)
+    assert not refused.value.may_have_happened

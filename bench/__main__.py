@@ -2,8 +2,8 @@
 
     python -m bench [NAMES…] [--seconds 3] [--repetitions 3]
 
-Names: execute, catalogue, fanout, credential, startup, client. Without any: all of them. What each means, and what
-keeps it honest, stands in bench/README.md.
+Names: execute, catalogue, fanout, deaf, credential, startup, client, mcp. Without any: all of them. What each means,
+and what keeps it honest, stands in bench/README.md.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from bench.machine import LOAD_CORE, is_pinned, settle_on
 from bench.options import Options
 
 #: In this order. Each is a module with `measure(servers, options)`.
-NAMES = ("execute", "catalogue", "fanout", "credential", "startup", "client")
+NAMES = ("execute", "catalogue", "fanout", "deaf", "credential", "startup", "client", "mcp")
 
 
 async def run(names: list[str], options: Options) -> None:

@@ -1,6 +1,7 @@
 """W3, fan-out: one history event, committed and told through Redis, to N subscribers of `executionEvents`.
 
-Against a bare Starlette websocket server that passes the same frames on from Redis. Events come one at a time, for
+Against a bare Starlette websocket server that passes the same frames on from Redis, and against mercurius, which
+executes for each subscriber. Events come one at a time, for
 latency, and then many at once, for deliveries a second. W5, memory for a subscription, falls out of it.
 """
 
@@ -17,6 +18,7 @@ from bench import report
 from bench.execute import QUERY as EXECUTE
 from bench.machine import Process, running
 from bench.options import Options
+from bench.peers import mercurius
 from bench.reference import CHANNEL
 from bench.seeding import Seat
 from bench.stores import Stores
@@ -26,7 +28,7 @@ from domain.history import Occurrence
 from domain.ids import Kind, read_id
 from events.redis import RedisBus
 
-SIZES = (100, 1_000)
+SIZES = (100, 1_000, 5_000)
 SINGLE, BURST = 20, 20
 QUERY = """
 subscription Events($after: String) {
@@ -98,20 +100,23 @@ async def _compare(servers: Stores, made: Bench, seat: Seat, size: int, news: _N
             ours = await _experienced("gateway", under_test, crowd, size, happen)
         finally:
             await news.bus.close()
-    with running("bench.reference", "fanout", servers.redis_url) as plain:
-        plain.ready()
-        async with Redis.from_url(servers.redis_url) as client:
+    async with Redis.from_url(servers.redis_url) as client:
 
-            async def publish(other: Crowd, events: int) -> None:
-                other.sent += [time.perf_counter()] * events
-                async with client.pipeline(transaction=False) as pipeline:
-                    for _ in range(events):
-                        _ = pipeline.publish(CHANNEL, crowd.sample)
-                    await pipeline.execute()
+        async def publish(other: Crowd, events: int) -> None:
+            other.sent += [time.perf_counter()] * events
+            async with client.pipeline(transaction=False) as pipeline:
+                for _ in range(events):
+                    _ = pipeline.publish(CHANNEL, crowd.sample)
+                await pipeline.execute()
 
-            other = Crowd(plain.url, seat.token, QUERY, None)
-            bare = await _experienced("bare websockets", plain, other, size, publish)
-    _tell(bare, ours)
+        with running("bench.reference", "fanout", servers.redis_url) as plain:
+            plain.ready()
+            bare = await _experienced(
+                "bare websockets", plain, Crowd(plain.url, seat.token, QUERY, None), size, publish
+            )
+        with mercurius(servers.redis_url) as other:
+            peer = await _experienced("mercurius", other, Crowd(other.url, seat.token, QUERY, None), size, publish)
+    _tell(bare, peer, ours)
 
 
 async def _experienced(name: str, server: Process, crowd: Crowd, size: int, fire: Fire) -> Figures:
@@ -147,15 +152,26 @@ async def _fired(crowd: Crowd, events: int, fire: Fire) -> int:
     return await crowd.served()
 
 
-def _tell(bare: Figures, ours: Figures) -> None:
-    for each in (bare, ours):
+def _tell(bare: Figures, peer: Figures, ours: Figures) -> None:
+    for each in (bare, peer, ours):
         ratio = "" if each is bare else f"  {each.deliveries / bare.deliveries:.1%} of bare"
         report.note(
-            f"{f'{each.name}, N={each.size}':38s} p50 {each.p50_ms:8.1f} ms  p99 {each.p99_ms:8.1f} ms  "
-            f"{each.deliveries:8.0f} deliveries/s  {each.cpu_us:6.0f} us CPU  "
+            f"{f'{each.name}, N={each.size}':28s} p50 {each.p50_ms:7.1f} ms  p99 {each.p99_ms:7.1f} ms  "
+            f"{each.deliveries:7.0f} deliveries/s  {each.cpu_us:5.0f} us CPU  "
             f"{each.memory_mib:5.1f} MiB/1000 (W5)  missing {each.missing}{ratio}"
         )
+    p50, p99, burst = ours.p50_ms / peer.p50_ms, ours.p99_ms / peer.p99_ms, ours.deliveries / peer.deliveries
+    report.note(f"against mercurius: p50 {p50:.2f}x, p99 {p99:.2f}x, burst {burst:.2f}x, CPU {_cpu(ours, peer):.2f}x")
     report.mark("nothing lost", is_met=bare.missing == ours.missing == 0)
+    if ours.size == 1_000:
+        report.mark("p50 and p99 <= 0.6x mercurius", is_met=max(p50, p99) <= 0.6)
+        report.mark("<= 22 MiB for 1,000 subscriptions", is_met=ours.memory_mib <= 22)
+    if ours.size == 5_000:
+        report.mark("p50 and p99 <= 0.5x mercurius, burst >= 1.7x", is_met=max(p50, p99) <= 0.5 and burst >= 1.7)
+
+
+def _cpu(ours: Figures, peer: Figures) -> float:
+    return ours.cpu_us / peer.cpu_us if peer.cpu_us else 0.0
 
 
 def _executed(under_test: Process, seat: Seat) -> UUID:

@@ -32,6 +32,7 @@ class Crowd:
         self.latencies: list[float] = []
         self.delivered = 0
         self.complaints = 0
+        self.lost = 0
         self.sample = b""
         self.members: list[Subscriber] = []
         self._wanted = 0
@@ -134,6 +135,7 @@ class Subscriber(asyncio.Protocol):
             self.crowd.complain(payload)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.crowd.lost += 1
         if not self.is_subscribed.done():
             self.is_subscribed.set_exception(exc or ConnectionError("closed"))
 

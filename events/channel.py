@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from domain.errors import DependencyDown, SlowSubscriber
 from domain.history import Event, Interest
@@ -37,13 +38,25 @@ class Replays:
 class Channel:
     """`position` is the last event handed to those who are live; it only grows."""
 
-    __slots__ = ("_abandoned", "_groups", "_pump", "_reader", "_replays", "_subscribers", "_told", "position", "tenant")
+    __slots__ = (
+        "_abandoned",
+        "_groups",
+        "_pump",
+        "_reader",
+        "_replays",
+        "_subscribers",
+        "_told",
+        "delay",
+        "position",
+        "tenant",
+    )
 
     def __init__(
         self, tenant: str, position: int, reader: HistoryReader, replays: Replays, abandoned: Callable[[str], None]
     ) -> None:
         self.tenant = tenant
         self.position = position
+        self.delay = 0.0
         self._told = position
         self._reader = reader
         self._replays = replays
@@ -54,6 +67,11 @@ class Channel:
         self._pump: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------------------------------------- subscribers
+
+    @property
+    def size(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._subscribers)
 
     def add(self, interest: Interest, after: int, limit: int) -> Subscription:
         """A subscription that begins after a position."""
@@ -139,6 +157,7 @@ class Channel:
 
     def _hand_out(self, event: Event) -> None:
         self.position = event.position
+        self.delay = max(0.0, (datetime.now(UTC) - event.occurred_at).total_seconds())
         slow: list[Subscription] = []
         for interest, members in self._groups.items():
             if interest.wants(event):

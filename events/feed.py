@@ -40,6 +40,16 @@ class Feed:
         self._poller: asyncio.Task[None] | None = None
         bus.hear(self._heard, self._look.set)
 
+    @property
+    def followers(self) -> int:
+        """How many subscriptions there are."""
+        return sum(channel.size for channel in self._channels.values())
+
+    @property
+    def delay(self) -> float:
+        """Seconds from the last event's commit to its being handed on here, by the database's clock and ours."""
+        return max((channel.delay for channel in self._channels.values()), default=0.0)
+
     async def start(self) -> None:
         """Begin. Needs neither the bus's server nor PostgreSQL to be there yet."""
         await self._bus.start()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.connection import AbstractConnection
 
+#: The first news goes out at once; what comes while many speak is sent together, at most this much later.
+_GATHERING_SECONDS = 0.002
 _PREFIX = b"mandate:history:"
 
 
@@ -91,6 +93,7 @@ class RedisBus:
             self._is_telling = True
             while True:
                 await self._send(client, await self._outbox.take(self._patience))
+                await asyncio.sleep(_GATHERING_SECONDS)
         finally:
             self._is_telling = False
 

@@ -71,6 +71,26 @@ class Subscription:
                 self._source.catch_up(self)
             await self._news()
 
+    async def several(self, most: int) -> list[Event]:
+        """The next events of interest that are at hand, in order, up to so many; waits while there are none.
+
+        Answers with nothing at the moment at which it has caught up with the present without finding any, so that who
+        follows privately can join others. Raises what iterating raises.
+        """
+        while not (self._queue and self.reading is None):
+            if self._ended is not None:
+                raise self._ended
+            if not self.is_live:
+                self._source.catch_up(self)
+                if self.is_caught_up:
+                    return []
+            await self._news()
+            if self.is_caught_up:
+                return []
+        events = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        self.position = events[-1].position
+        return events
+
     def close(self, reason: Exception | None = None) -> None:
         """End it now: nothing queued is handed out any more, and whoever waits hears `reason` (or just the end).
 
@@ -93,6 +113,14 @@ class Subscription:
     def is_ended(self) -> bool:
         """Whether it was closed."""
         return self._ended is not None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Everything that has happened was handed out, and what happens next is offered as it happens.
+
+        Two subscriptions of one interest that both say so will be offered the same events from now on.
+        """
+        return self.is_live and self.reading is None and not self._queue and self._ended is None
 
     @property
     def step(self) -> int:

@@ -1,7 +1,9 @@
 """What a request carries to its fields."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -9,19 +11,22 @@ from domain.callers import Caller
 from resolvers.services import Services
 from schema.loaders import Loaders
 
+if TYPE_CHECKING:
+    from schema.following import Opened
+
 #: Before a socket has said who it is: no roles, so nothing is allowed.
 NOBODY = Caller(tenant="", subject="", roles=frozenset())
 
 
 @dataclass
 class Context:
-    """One per request, or per socket. `connection_params` is filled by the socket protocol, the rest by the door."""
+    """One per request, or per operation of a socket."""
 
     services: Services
     caller: Caller
     idempotency_key: str | None = None
-    connection_params: dict[str, object] | None = None
-    socket: object = None
+    #: Who takes over the subscription that this context opens (`schema.following`); None: nobody.
+    opened: "Callable[[Opened], None] | None" = None
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -53,12 +53,16 @@ RULES = tuple(_BoundedOverlap if rule is OverlappingFieldsCanBeMergedRule else r
 
 @dataclass
 class Known:
-    """What is known of one text: the document, or why it is refused. `costs` depend on variables."""
+    """What is known of one text: the document, or why it is refused.
+
+    `costs` depend on variables; `lasting` tells by operation whether its answers may be kept (`schema.kept`).
+    """
 
     document: DocumentNode | None
     errors: list[GraphQLError]
     sized_by: tuple[str, ...] = ()
     costs: dict[tuple[object, ...], int] = field(default_factory=dict)
+    lasting: dict[str | None, bool] = field(default_factory=dict)
 
 
 class KnownDocuments:
@@ -101,6 +105,21 @@ class KnownDocuments:
             known.costs[key] = cost
         return cost
 
+    def refusals(self, schema: GraphQLSchema, known: Known, name: str | None, variables: object) -> list[GraphQLError]:
+        """Why this operation of the document is not run with these variables; empty when it may be."""
+        if known.document is None:
+            return known.errors
+        variables = variables or {}
+        if not isinstance(variables, dict):
+            return [GraphQLError("`variables` is an object: a value for each variable, by name.")]
+        if problem := _unclear(known.document, name):
+            return [GraphQLError(problem)]
+        depth = value_depth(variables) - 1
+        if depth > limits.VALUE_DEPTH.allowed:
+            return [limits.VALUE_DEPTH.exceeded(depth)]
+        cost = self.cost(schema, known, name, variables)
+        return [limits.COST.exceeded(cost)] if cost > limits.COST.allowed else []
+
     def _keep(self, text: str, known: Known) -> None:
         self._kept[text] = known
         self._weight += weight(text, known)
@@ -142,20 +161,15 @@ class Documents(SchemaExtension):
 
     def on_validate(self) -> Iterator[None]:
         """An empty list says: validated, nothing found."""
-        self.execution_context.pre_execution_errors = self._known.errors or self._with_variables()
-        yield
-
-    def _with_variables(self) -> list[GraphQLError]:
         context = self.execution_context
-        variables: object = context.variables or {}
-        if not isinstance(variables, dict):
-            return [GraphQLError("`variables` is an object: a value for each variable, by name.")]
-        depth = value_depth(variables) - 1
-        if depth > limits.VALUE_DEPTH.allowed:
-            return [limits.VALUE_DEPTH.exceeded(depth)]
-        schema = context.schema._schema  # noqa: SLF001
-        cost = self._documents.cost(schema, self._known, context.operation_name, variables)
-        return [limits.COST.exceeded(cost)] if cost > limits.COST.allowed else []
+        name = context._provided_operation_name  # noqa: SLF001  # `operation_name` is the first one's when none was given
+        context.pre_execution_errors = self._documents.refusals(
+            context.schema._schema,  # noqa: SLF001
+            self._known,
+            name,
+            context.variables,
+        )
+        yield
 
 
 def _words(error: GraphQLError) -> GraphQLError:
@@ -213,6 +227,17 @@ def _chosen(document: DocumentNode | None, name: str | None) -> OperationDefinit
         if isinstance(each, OperationDefinitionNode) and name in {None, each.name.value if each.name else None}:
             return each
     return None
+
+
+def _unclear(document: DocumentNode, name: str | None) -> str | None:
+    """Which operation is meant (GraphQL, section 6.1, "GetOperation"), when that cannot be told."""
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    if name is None:
+        several = "The document holds several operations. Name the one to run in `operationName`."
+        return several if len(operations) > 1 else None
+    if any(each.name is not None and each.name.value == name for each in operations):
+        return None
+    return "The document holds no operation of the name given in `operationName`."
 
 
 def _sizes(

@@ -2,67 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
 
 from domain.errors import InvalidInput, SlowSubscriber, Unauthenticated
 from domain.history import Event, Interest
-from domain.ids import new_id
 from events.feed import Feed
 from events.memory import MemoryBus
+from tests.events.ledger import Ledger
 from tests.events.stage import ANYTHING, NEVER, eventually, positions, take
-
-
-@dataclass
-class Ledger:
-    """History in memory. `bus` is told of every line; answers wait while `is_open` is not set."""
-
-    bus: MemoryBus
-    lines: dict[str, list[Event]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    is_open: asyncio.Event = field(default_factory=asyncio.Event)
-    chance: random.Random | None = None
-    trouble: Exception | None = None
-
-    async def history(self, tenant: str, after: int, most: int) -> list[Event]:
-        self.asked.append("history")
-        if self.trouble is not None:
-            raise self.trouble
-        await self._delay()
-        found = [each for each in self.lines.get(tenant, []) if each.position > after][:most]
-        await self._delay()
-        return found
-
-    async def heads(self, tenants: Sequence[str]) -> dict[str, int]:
-        self.asked.append("heads")
-        await self._delay()
-        found = {tenant: self._head(tenant) for tenant in tenants}
-        await self._delay()
-        return found
-
-    def happen(self, tenant: str, *types: str) -> None:
-        for each in types:
-            self.lines.setdefault(tenant, []).append(_event(self._head(tenant) + 1, each))
-        self.bus.tell(tenant, self._head(tenant))
-
-    def prune(self, tenant: str, before: int) -> None:
-        self.lines[tenant] = [each for each in self.lines[tenant] if each.position >= before]
-
-    def _head(self, tenant: str) -> int:
-        return self.lines[tenant][-1].position if self.lines.get(tenant) else 0
-
-    async def _delay(self) -> None:
-        await self.is_open.wait()
-        for _ in range(self.chance.randint(0, 6) if self.chance else 1):
-            await asyncio.sleep(0)
-
-
-def _event(position: int, name: str) -> Event:
-    return Event(id=new_id(), position=position, occurred_at=datetime.now(UTC), type=name, actor="agent:1")
 
 
 @pytest.fixture
@@ -274,3 +224,25 @@ async def _follow(feed: Feed, ledger: Ledger, chance: random.Random) -> tuple[in
 
 async def _all(events: AsyncIterator[Event]) -> list[Event]:
     return [event async for event in events]
+
+
+async def test_several_events_at_hand_are_handed_out_together(feed: Feed, ledger: Ledger) -> None:
+    subscription = await feed.subscribe("acme", after=None, interest=ANYTHING)
+    watching = await feed.subscribe("acme", after=None, interest=ANYTHING)
+    ledger.happen("acme", *["more"] * 5)
+    await take(watching, 5)
+    assert positions(await subscription.several(3)) == [1, 2, 3]
+    caught_up = [subscription.is_caught_up]
+    assert positions(await subscription.several(3)) == [4, 5]
+    assert [*caught_up, subscription.is_caught_up] == [False, True]
+    assert subscription.position == 5
+
+
+async def test_who_catches_up_without_finding_anything_is_told_so(feed: Feed, ledger: Ledger) -> None:
+    ledger.happen("acme", *["noise"] * 20)
+    subscription = await feed.subscribe("acme", after=3, interest=Interest(types=("wanted",)))
+    async with asyncio.timeout(30):
+        while not subscription.is_caught_up:
+            assert await subscription.several(10) == []
+    ledger.happen("acme", "wanted")
+    assert positions(await subscription.several(10)) == [21]

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 from uuid import UUID
 
-from domain.catalogue import Action, Catalogue, Integration
+from domain.catalogue import Action, Catalogue, Effect, Integration
 from domain.connections import Connection
 from domain.errors import NotFound, Violation
 from domain.ids import Kind, public_id, read_id
@@ -19,6 +19,8 @@ from domain.json import Json, JsonObject
 
 #: With more accounts than this, a tool says how many there are instead of naming them.
 MOST_NAMED_ACCOUNTS: Final = 20
+#: The shortest limit among vendors (OpenAI, Anthropic, Gemini).
+LONGEST_NAME: Final = 64
 _LONGEST_LABEL: Final = 60
 _LONGEST_KEY: Final = 200
 
@@ -56,6 +58,16 @@ class Tool:
         return {**schema, "properties": properties, **({"required": required} if required else {})}
 
     @property
+    def hints(self) -> "Hints":
+        """How it behaves, from its effect."""
+        effect = self.action.effect
+        return Hints(
+            reads_only=effect is Effect.READ,
+            destroys=effect is Effect.DESTRUCTIVE,
+            repeats_safely=effect is Effect.READ or self.action.is_idempotent,
+        )
+
+    @property
     def answer_schema(self) -> JsonObject:
         """Of an object always: the result, or why there is none. A result that is no object stands in `result`.
 
@@ -67,6 +79,11 @@ class Tool:
             result = {"type": "object", "properties": {"result": result}, "required": ["result"]}
         schema: JsonObject = {"type": "object", "anyOf": [result, _REFUSAL_SCHEMA]}
         return {**schema, "$defs": definitions} if definitions else schema
+
+    @property
+    def accounts_told(self) -> str:
+        """The accounts as the description names them; it changes when they do."""
+        return self._acts_on()
 
     def _acts_on(self) -> str:
         count, service = len(self.accounts), self.integration.name
@@ -89,6 +106,15 @@ class Tool:
             f"{public_id(Kind.CONNECTION, each.id)} is {account_label(each)}{default[each.is_default]}"
             for each in self.accounts
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a client may show a person before a call. It always reaches out to a service of others."""
+
+    reads_only: bool
+    destroys: bool
+    repeats_safely: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +141,24 @@ def tool_name(action: Action) -> str:
 
 
 def named(catalogue: Catalogue) -> Mapping[str, Action]:
-    """Every action by its tool's name. Raises ValueError when two would share one."""
+    """Every action by its tool's name. Raises ValueError when two would share one, or a vendor allows none so long."""
     found: dict[str, Action] = {}
     for integration in catalogue.integrations.values():
         for action in integration.actions.values():
+            if len(tool_name(action)) > LONGEST_NAME:
+                raise ValueError(f"{action.slug} is longer than the {LONGEST_NAME} characters of a tool's name.")
             other = found.setdefault(tool_name(action), action)
             if other is not action:
                 raise ValueError(f"{other.slug} and {action.slug} would be one tool.")
+    return found
+
+
+def action_named(catalogue: Catalogue, name: str) -> Action | None:
+    """The action that a tool's name, or the action's own, stands for."""
+    found = catalogue.action(name)
+    for slug in catalogue.integrations if found is None else ():
+        if name.startswith(f"{slug}_"):
+            found = found or catalogue.action(f"{slug}.{name.removeprefix(f'{slug}_')}")
     return found
 
 

@@ -4,8 +4,8 @@ Every request is looked at here first: where it comes from, who sends it, how la
 protocol's own library answers it (`gateway.doors.mcp_server`). That is loaded for the first request and in a thread:
 it takes most of a second, and who does not use MCP should not wait for it.
 
-Nothing is remembered between requests, so any process answers any of them. There is no stream to open (GET) and no
-session to end (DELETE).
+Nothing is remembered between requests, so any process answers any of them, and there is no session to end (DELETE).
+A GET opens a stream on which clients of the older revisions hear of changes.
 """
 
 import asyncio
@@ -13,26 +13,35 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from domain.errors import DependencyDown, MandateError, Unauthenticated
 from gateway.doors.authentication import caller_of
 from gateway.doors.bodies import bounded_body, replayed
 from gateway.wiring import Gateway
 
+if TYPE_CHECKING:
+    from gateway.doors.mcp_server import Speaker
+
 DEEPEST: Final = 100
 #: The protocol's error codes (JSON-RPC 2.0, section 5.1).
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
 _METADATA: Final = "/.well-known/oauth-protected-resource"
 
-_Speaking = Callable[[Gateway], AbstractAsyncContextManager[ASGIApp]]
+_EVENTS: Final = "text/event-stream"
+#: The newest revision whose clients open a stream by GET.
+_LAST_WITH_GET: Final = "2025-11-25"
+#: Answered as a stream by their nature.
+_STREAMING_METHODS: Final = frozenset({"tasks/result", "subscriptions/listen"})
+
+_Speaking = Callable[[Gateway], AbstractAsyncContextManager["Speaker"]]
 
 
 class McpDoor:
@@ -44,7 +53,7 @@ class McpDoor:
         self._url = deployment.mcp_url
         self._issuer = issuer
         self._welcome = _Welcome(deployment.public_url, origins, is_development=deployment.is_development)
-        self._speaker: asyncio.Future[ASGIApp] | None = None
+        self._speaker: asyncio.Future[Speaker] | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
@@ -68,22 +77,39 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        # RFC 9110, section 5.5: blanks around a value are no part of it; the server leaves those behind it.
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         request = Request(scope, receive)
         answer = self._welcome.objection(request) or _method(request) or await self._recognised(request)
         if answer is None:
-            body = await bounded_body(receive)
-            answer = _objection(body)
-            if answer is None and body is not None:
-                speaker = await self._loaded()
-                await speaker(scope, replayed(body, receive), send)
-                return
+            serve = self._stream if request.method == "GET" else self._message
+            answer = await serve(request, scope, receive, send)
         if answer is not None:
             await answer(scope, receive, send)
+
+    async def _stream(self, _: Request, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """A stream, from its beginning to its end; an answer instead when it could not begin."""
+        try:
+            await (await self._loaded()).stream(scope, receive, send)
+        except DependencyDown as error:
+            return problem(503, INTERNAL_ERROR, error.code, error.message, {"retry-after": "2"})
+        return None
+
+    async def _message(self, request: Request, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """One message, answered by the library; an answer instead for what is none."""
+        body = await bounded_body(receive)
+        message = _read(body)
+        if isinstance(message, Response) or body is None:
+            return message if isinstance(message, Response) else None
+        speaker = await self._loaded()
+        tells = _EVENTS in request.headers.get("accept", "") and _may_tell(message)
+        await (speaker.telling if tells else speaker.whole)(scope, replayed(body, receive), send)
+        return None
 
     async def _recognised(self, request: Request) -> Response | None:
         """Puts the caller into the request's scope, where the tools find it."""
         try:
-            request.scope["mandate.caller"] = await caller_of(self._gateway, request)
+            request.scope["mandate.caller"] = await caller_of(self._gateway, request, takes_cookie=False)
         except Unauthenticated as error:
             return problem(401, INVALID_REQUEST, error.code, error.message, {"www-authenticate": self._demand(request)})
         except DependencyDown as error:
@@ -106,14 +132,14 @@ class McpDoor:
         servers = {"authorization_servers": [self._issuer]} if self._issuer else {}
         return JSONResponse({**said, **servers})
 
-    async def _loaded(self) -> ASGIApp:
+    async def _loaded(self) -> "Speaker":
         """The protocol's library at work; loaded by whoever comes first. A failed attempt is not the last."""
         if self._speaker is None or (self._speaker.done() and self._speaker.exception() is not None):
             self._speaker = asyncio.get_running_loop().create_future()
             self._speaking = asyncio.create_task(self._speak(self._speaker))
         return await asyncio.shield(self._speaker)
 
-    async def _speak(self, ready: "asyncio.Future[ASGIApp]") -> None:
+    async def _speak(self, ready: "asyncio.Future[Speaker]") -> None:
         """Begins and ends in one task, as the library demands."""
         try:
             speaking = await asyncio.to_thread(_load)
@@ -165,13 +191,24 @@ def problem(
 
 
 def _method(request: Request) -> Response | None:
-    if request.method == "POST":
+    is_old = request.headers.get("mcp-protocol-version", "") <= _LAST_WITH_GET
+    if request.method == "POST" or (
+        request.method == "GET" and is_old and _EVENTS in request.headers.get("accept", "")
+    ):
         return None
-    return problem(405, INVALID_REQUEST, "METHOD_NOT_ALLOWED", "Send messages by POST.", {"allow": "POST"})
+    message = "Send messages by POST. A GET opens a stream of events, until 2025-11-25: accept it."
+    return problem(405, INVALID_REQUEST, "METHOD_NOT_ALLOWED", message, {"allow": "POST"})
 
 
-def _objection(body: bytes | None) -> Response | None:
-    """What is wrong with a body, before the protocol's library is troubled with it."""
+def _may_tell(message: Mapping[str, object]) -> bool:
+    """Whether there may be something to tell before the answer: the client asked for progress, or waits for an end."""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return message.get("method") in _STREAMING_METHODS or (isinstance(meta, dict) and "progressToken" in meta)
+
+
+def _read(body: bytes | None) -> Response | Mapping[str, object]:
+    """What a body says, or what is wrong with it, before the protocol's library is troubled with it."""
     if body is None:
         return problem(413, INVALID_REQUEST, "TOO_LARGE", "The request is larger than 1 MiB.")
     try:
@@ -185,7 +222,7 @@ def _objection(body: bytes | None) -> Response | None:
         return problem(400, INVALID_REQUEST, "BAD_REQUEST", "This is not a JSON-RPC 2.0 request or notification.")
     if _is_deeper(message, DEEPEST):
         return problem(400, INVALID_REQUEST, "BAD_REQUEST", f"The request is nested more than {DEEPEST} levels deep.")
-    return None
+    return cast(Mapping[str, object], message)
 
 
 def _is_message(message: object) -> bool:

@@ -5,73 +5,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client as Mcp
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent, Tool
 
 from adapters._kit.http import HttpTransport, Outgoing
 from domain.callers import Role
 from domain.json import Json
 from gateway.doors import mcp_server
 from tests.support.gateways import Client, RunningGateway, agent_with_grant, connected
+from tests.support.speaking import ISSUE, REVISIONS, called, listed, posted, speaking, words
 
-ISSUE: dict[str, Json] = {"owner": "lin-harbour", "repo": "lighthouse", "title": "Lamp is dim"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-REVISIONS = {"2025-11-25": "legacy", "2026-07-28": "2026-07-28"}
 REVOKE = "mutation ($id: ID!) { revokeGrant(input: {id: $id}) { errors { message } } }"
-
-
-@asynccontextmanager
-async def speaking(caller: Client, revision: str = "2026-07-28") -> AsyncIterator[Mcp]:
-    """The official client, as this caller."""
-    async with httpx2.AsyncClient(headers=caller.headers, trust_env=False, timeout=20) as http:
-        transport = streamable_http_client(f"{caller.url}/mcp", http_client=http)
-        async with Mcp(transport, mode=REVISIONS[revision]) as client:
-            assert client.protocol_version == revision
-            yield client
-
-
-async def listed(caller: Client) -> dict[str, Tool]:
-    """Every tool, page by page."""
-    found: dict[str, Tool] = {}
-    async with speaking(caller) as mcp:
-        cursor = None
-        while True:
-            page = await mcp.list_tools(cursor=cursor)
-            found |= {tool.name: tool for tool in page.tools}
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
-
-
-async def called(caller: Client, name: str, arguments: Mapping[str, Json]) -> CallToolResult:
-    """One call; a listing first, so that the client holds the answer against what the tool promised."""
-    async with speaking(caller) as mcp:
-        await mcp.list_tools()
-        return await mcp.call_tool(name, dict(arguments))
-
-
-def words(answer: CallToolResult) -> str:
-    """What the model reads."""
-    [block] = answer.content
-    assert isinstance(block, TextContent)
-    return block.text
-
-
-async def posted(caller: Client, body: Any, **headers: str) -> httpx2.Response:
-    """A request by hand."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    usual = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
-        return await http.post(f"{caller.url}/mcp", content=content, headers={**usual, **caller.headers, **headers})
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -363,10 +312,12 @@ async def test_host_origin_and_version_are_looked_at(
     assert answer.status_code == status, answer.text
 
 
-async def test_there_is_nothing_to_get_or_delete(gateway: RunningGateway) -> None:
+async def test_there_is_no_session_to_delete_and_a_get_must_accept_events(gateway: RunningGateway) -> None:
+    headers = gateway.client().headers
     async with httpx2.AsyncClient(trust_env=False) as http:
-        for method in ("GET", "DELETE"):
-            answer = await http.request(method, f"{gateway.url}/mcp", headers=gateway.client().headers)
+        for method, more in (("GET", {}), ("DELETE", {}), ("GET", {"mcp-protocol-version": "2026-07-28"})):
+            events = {"accept": "text/event-stream"} if more else {}
+            answer = await http.request(method, f"{gateway.url}/mcp", headers={**headers, **more, **events})
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 

@@ -13,6 +13,11 @@ from db.tables import agent_tokens, agents
 from domain.agents import Agent, AgentToken
 from domain.pages import Page
 
+_IN_FORCE = (
+    agent_tokens.c.revoked_at.is_(None),
+    agent_tokens.c.expires_at.is_(None) | (agent_tokens.c.expires_at > func.now()),
+)
+
 
 class Agents:
     """The tenant's agents."""
@@ -73,6 +78,25 @@ class Agents:
         row = (await self._connection.execute(query)).mappings().first()
         return rows.agent_token(row) if row else None
 
+    async def token(self, id: UUID) -> AgentToken | None:
+        """A token in force, its row locked until the transaction ends; None for any other."""
+        query = (
+            select(agent_tokens)
+            .where(agent_tokens.c.tenant == self._tenant, agent_tokens.c.id == id, *_IN_FORCE)
+            .with_for_update()
+        )
+        row = (await self._connection.execute(query)).mappings().first()
+        return rows.agent_token(row) if row else None
+
+    async def end_token_by(self, id: UUID, moment: datetime) -> None:
+        """The token ends then, or when it was to end anyway if that is earlier."""
+        earlier = func.least(func.coalesce(agent_tokens.c.expires_at, moment), moment)
+        await self._connection.execute(
+            update(agent_tokens)
+            .where(agent_tokens.c.tenant == self._tenant, agent_tokens.c.id == id)
+            .values(expires_at=earlier)
+        )
+
     async def tokens_of(self, agent_ids: Sequence[UUID]) -> dict[UUID, list[AgentToken]]:
         """The tokens in force of each agent, newest first."""
         query = (
@@ -80,7 +104,7 @@ class Agents:
             .where(
                 agent_tokens.c.tenant == self._tenant,
                 agent_tokens.c.agent_id.in_(agent_ids),
-                agent_tokens.c.revoked_at.is_(None),
+                *_IN_FORCE,
             )
             .order_by(agent_tokens.c.id.desc())
         )

@@ -62,6 +62,9 @@ class Coalescer(Generic[Ask, Answer]):
                 await self._serve([each])
         except BaseException as error:
             _fail(batch, error)
+            if isinstance(error, TimeoutError):  # nobody answers: who waited behind it has waited as long
+                behind, self._waiting = self._waiting, []
+                _fail(behind, error)
             if not isinstance(error, Exception):
                 raise
         else:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
@@ -18,7 +19,20 @@ from db.database import Pool, answering
 from domain.agents import KeyRecord
 from domain.catalogue import Effect
 from domain.errors import DependencyDown
-from domain.executions import Admission, Finish, Finished, Intent, Lapsed, Verdict
+from domain.executions import (
+    LEASE_SECONDS,
+    Admission,
+    Again,
+    Dispatch,
+    Doubtful,
+    Finish,
+    Finished,
+    Intent,
+    Lapsed,
+    ProbeEnd,
+    Queued,
+    Verdict,
+)
 from domain.grants import Candidate, Standing
 from domain.history import Event, Occurrence
 from domain.ids import new_id
@@ -26,14 +40,23 @@ from domain.sealed import Sealed, WrappedKey
 
 _AGENT_KEYS = "SELECT * FROM gate_agent_keys($1)"
 _STANDING = "SELECT * FROM gate_standing($1, $2, $3, $4, $5)"
-_ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 23))})"
-_FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 13))})"
+_ADMIT = f"SELECT * FROM gate_admit({', '.join(f'${n}' for n in range(1, 31))})"
+_FINISH = f"SELECT * FROM gate_finish({', '.join(f'${n}' for n in range(1, 15))})"
+_CLAIM = "SELECT * FROM gate_claim($1, $2, $3, $4)"
+_PUT_OFF = "SELECT gate_put_off($1, $2, $3, $4)"
+_DUE_PROBES = "SELECT * FROM gate_due_probes($1, $2)"
+_PROBED = f"SELECT gate_probed({', '.join(f'${n}' for n in range(1, 10))})"
+_DISPATCH = f"SELECT * FROM gate_dispatch({', '.join(f'${n}' for n in range(1, 12))})"
+_AGAIN = f"SELECT gate_again({', '.join(f'${n}' for n in range(1, 12))})"
+_BEAT = "SELECT * FROM gate_beat($1, $2, $3, $4)"
+_LAPSED_APPROVALS = "SELECT * FROM gate_lapsed_approvals($1)"
 _REFUSE = f"SELECT * FROM gate_refuse({', '.join(f'${n}' for n in range(1, 14))})"
 _TOUCH = "SELECT gate_touch_tokens($1)"
 _CREDENTIAL = "SELECT * FROM gate_credential($1, $2)"
 _HISTORY = "SELECT * FROM gate_history($1, $2, $3)"
 _HEADS = "SELECT * FROM gate_heads($1)"
 _SESSION = "SELECT * FROM gate_connect_session($1, $2)"
+_CONNECT_TOKEN = "SELECT * FROM gate_connect_token($1, $2)"  # noqa: S105 - a statement
 _LAPSED_EXECUTIONS = "SELECT * FROM gate_lapsed_executions($1)"
 _LAPSED_SESSIONS = "SELECT * FROM gate_lapsed_sessions($1)"
 
@@ -61,6 +84,7 @@ class Gate:
         self._keys = Coalescer(self._find_keys, lanes=2)
         self._questions = Coalescer(self._ask_standing, lanes=2)
         self._intents = Coalescer(self._admit)
+        self._dispatches = Coalescer(self._dispatch)
         self._finishes = Coalescer(self._finish)
         self._refusals = Coalescer(self._refuse)
         self._touched: dict[UUID, float] = {}
@@ -101,6 +125,79 @@ class Gate:
         async with answering():
             return await self._finishes.ask((finish, result))
 
+    async def claim(self, most: int, resting: Sequence[str] = ()) -> list[Queued]:
+        """The next executions whose turn it is, taken for a while: a few of every tenant but those that rest."""
+        async with answering():
+            found = await self._pool.fetch(_CLAIM, most, max(most // 4, 1), LEASE_SECONDS, list(resting))
+        return [rows.queued(row["e"], row["plan_hash"]) for row in found]
+
+    async def put_off(self, queued: Queued, until: datetime) -> None:
+        """Give a claimed execution back until then."""
+        run = queued.execution
+        async with answering():
+            await self._pool.execute(_PUT_OFF, queued.tenant, run.id, run.attempt, until)
+
+    async def dispatch(self, dispatch: Dispatch) -> Admission:
+        """Commit that a queued execution goes out, if it is still queued and what it rests on still stands."""
+        async with answering():
+            return await self._dispatches.ask(dispatch)
+
+    async def again(self, again: Again) -> int | None:
+        """Commit that there will be another attempt; None when the execution is not this attempt's any more."""
+        async with answering():
+            place: int | None = await self._pool.fetchval(
+                _AGAIN,
+                again.tenant,
+                again.id,
+                new_id(),
+                again.attempt,
+                again.status,
+                again.outcome,
+                again.provider_status,
+                again.retry_at,
+                again.may_have_happened,
+                again.is_recovery,
+                LEASE_SECONDS,
+            )
+        return place
+
+    async def due_probes(self, most: int = 20) -> list[Doubtful]:
+        """Executions to look for at their services now, each handed to one asker for a while."""
+        async with answering():
+            found = await self._pool.fetch(_DUE_PROBES, most, LEASE_SECONDS)
+        return [rows.doubtful(row["e"], row["times"]) for row in found]
+
+    async def probed(self, probed: ProbeEnd) -> int | None:
+        """Commit what a look found out; None when it settled nothing. Raises ValueError when the result is not JSON."""
+        result = rows.json_text(probed.result)
+        error = probed.error
+        async with answering():
+            place: int | None = await self._pool.fetchval(
+                _PROBED,
+                probed.tenant,
+                probed.id,
+                new_id(),
+                probed.attempt,
+                probed.status,
+                result,
+                rows.error_text(error),
+                error.code if error else None,
+                probed.again_at,
+            )
+        return place
+
+    async def beat(self, held: Sequence[tuple[str, UUID, int]]) -> dict[UUID, bool]:
+        """Keep the leases of these attempts. By id of those that are still ours: whether somebody asked to cancel."""
+        tenants, ids, attempts = map(list, zip(*held, strict=True))
+        async with answering():
+            found = await self._pool.fetch(_BEAT, tenants, ids, attempts, LEASE_SECONDS)
+        return {row["id"]: row["is_cancelled"] for row in found}
+
+    async def lapsed_approvals(self, most: int = 100) -> list[tuple[str, UUID]]:
+        """Approvals that nobody decided in time."""
+        async with answering():
+            return [(row["tenant"], row["id"]) for row in await self._pool.fetch(_LAPSED_APPROVALS, most)]
+
     async def refuse(self, tenant: str, occurrence: Occurrence) -> int:
         """Append the record of a refused attempt; the position it got."""
         async with answering():
@@ -133,11 +230,28 @@ class Gate:
             row = await self._pool.fetchrow(_SESSION, link, state)
         return (row["tenant"], row["id"]) if row else None
 
+    async def connect_token(self, digest: bytes | None = None, id: UUID | None = None) -> tuple[str, UUID] | None:
+        """Tenant and id of the connect token with this digest or id."""
+        async with answering():
+            row = await self._pool.fetchrow(_CONNECT_TOKEN, digest, id)
+        return (row["tenant"], row["id"]) if row else None
+
     async def lapsed_executions(self, most: int = 100) -> list[Lapsed]:
         """Executions whose process went away."""
         async with answering():
             found = await self._pool.fetch(_LAPSED_EXECUTIONS, most)
-        return [Lapsed(row["id"], row["tenant"], row["attempt"], row["action"], Effect(row["effect"])) for row in found]
+        return [
+            Lapsed(
+                row["id"],
+                row["tenant"],
+                row["attempt"],
+                row["action"],
+                Effect(row["effect"]),
+                row["recoveries"],
+                row["deadline_at"],
+            )
+            for row in found
+        ]
 
     async def lapsed_sessions(self, most: int = 100) -> list[tuple[str, UUID]]:
         """Connect sessions that nobody finished in time."""
@@ -145,6 +259,11 @@ class Gate:
             return [(row["tenant"], row["id"]) for row in await self._pool.fetch(_LAPSED_SESSIONS, most)]
 
     # ------------------------------------------------------------------------------------- the statements
+
+    async def _fetch(self, query: str, *columns: object) -> Sequence[rows.Row]:
+        """The wait for a connection included. What was sent may have been committed all the same: the lease decides."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await self._pool.fetch(query, *columns)
 
     async def _find_keys(self, ids: Sequence[UUID]) -> list[KeyRecord | None]:
         found = {
@@ -186,13 +305,33 @@ class Gate:
             "parameters_hash",
             "idempotency_key",
             "fingerprint",
+            "patience_seconds",
             "deadline_at",
-            "lease_until",
+            "status",
+            "has_budget",
+            "lease_seconds",
+            "action_digest",
         )
         tenants, ids = _columns(intents, "tenant", "id")
         numbers = list(range(len(intents)))
         events = [new_id() for _ in intents]
-        found = await self._pool.fetch(_ADMIT, numbers, tenants, ids, events, *columns)
+        asked = [each.approval for each in intents]
+        approvals = [
+            [getattr(each, name) if each else None for each in asked]
+            for name in ("id", "summary", "plan_hash", "expires_at")
+        ]
+        found = await self._fetch(_ADMIT, numbers, tenants, ids, events, *columns, *approvals)
+        answers = {row["ord"]: _admission(row) for row in found}
+        return [answers[number] for number in numbers]
+
+    async def _dispatch(self, asked: Sequence[Dispatch]) -> list[Admission]:
+        columns = _columns(
+            asked, "attempt", "connection_version", "agent_version", "grant_id", "grant_version", "action_digest"
+        )
+        tenants, ids = _columns(asked, "tenant", "id")
+        numbers = list(range(len(asked)))
+        events = [new_id() for _ in asked]
+        found = await self._fetch(_DISPATCH, numbers, tenants, ids, events, *columns, LEASE_SECONDS)
         answers = {row["ord"]: _admission(row) for row in found}
         return [answers[number] for number in numbers]
 
@@ -202,7 +341,7 @@ class Gate:
             finishes, "tenant", "id", "attempt", "duration_ms", "parameters_hash"
         )
         outcomes = [each.outcome for each in finishes]
-        found = await self._pool.fetch(
+        found = await self._fetch(
             _FINISH,
             list(range(len(finishes))),
             tenants,
@@ -216,6 +355,8 @@ class Gate:
             [each.what_to_check for each in outcomes],
             durations,
             hashes,
+            [each.gives_back for each in finishes],
+            [each.probe_after for each in finishes],
         )
         answers = {row["ord"]: Finished(row["at_position"], row["finished_at"]) for row in found}
         return [answers[number] for number in range(len(finishes))]
@@ -234,7 +375,7 @@ class Gate:
             "status",
             "error",
         )
-        found = await self._pool.fetch(
+        found = await self._fetch(
             _REFUSE,
             list(range(len(records))),
             [tenant for tenant, _ in records],
@@ -258,6 +399,7 @@ def _standing(question: Question, found: Sequence[rows.Row]) -> Standing:
         # An agent that is gone acts no more than a frozen one.
         is_agent_frozen=question.agent is not None and first["is_frozen"] is not False,
         is_integration_enabled=first["is_enabled"],
+        is_tenant_frozen=first["is_tenant_frozen"],
         candidates=tuple(
             Candidate(rows.connection(row["c"]), rows.grant(row["g"]) if row["g"] is not None else None)
             for row in found

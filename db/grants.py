@@ -1,18 +1,19 @@
 """Grants."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import rows
 from db.paging import newest_first
-from db.tables import grants
+from db.tables import grant_budgets, grants
 from domain.errors import Conflict
-from domain.grants import Grant, PermissionLevel
+from domain.grants import Grant, PermissionLevel, Spent
 from domain.pages import Page
 
 
@@ -55,8 +56,9 @@ class Grants:
         level: PermissionLevel,
         allowed_actions: Sequence[str],
         expires_at: datetime | None,
+        further: Mapping[str, object] | None = None,
     ) -> Grant:
-        """A new grant. Raises Conflict when the agent already holds one on this connection."""
+        """A new grant; `further` columns by name. Raises Conflict when the agent holds one on this connection."""
         query = (
             insert(grants)
             .values(
@@ -67,6 +69,7 @@ class Grants:
                 permission_level=int(level),
                 allowed_actions=list(allowed_actions),
                 expires_at=expires_at,
+                **(further or {}),
             )
             .returning(grants)
         )
@@ -77,7 +80,24 @@ class Grants:
                 raise
             message = "The agent already holds a grant on this connection. Update that one, or revoke it first."
             raise Conflict(message, ("input", "connection")) from None
-        return rows.grant(row)
+        grant = rows.grant(row)
+        await self._keep_budget(grant)
+        return grant
+
+    async def spent(self, ids: Sequence[UUID]) -> dict[UUID, Spent]:
+        """What has been taken from the budgets of these grants; grants without a budget are left out."""
+        query = select(grant_budgets).where(grant_budgets.c.tenant == self._tenant, grant_budgets.c.grant_id.in_(ids))
+        today = datetime.now(UTC).date()
+        return {
+            row["grant_id"]: Spent(row["used"], row["used_today"] if row["day"] == today else 0)
+            for row in (await self._connection.execute(query)).mappings()
+        }
+
+    async def _keep_budget(self, grant: Grant) -> None:
+        """Counting begins with the budget; one that is changed goes on with what was counted."""
+        if grant.budget.is_limited:
+            query = upsert(grant_budgets).values(tenant=self._tenant, grant_id=grant.id)
+            await self._connection.execute(query.on_conflict_do_nothing())
 
     async def change(self, id: UUID, changes: Mapping[str, object]) -> Grant | None:
         """Change a grant in force; None when there is none."""
@@ -88,7 +108,11 @@ class Grants:
             .returning(grants)
         )
         row = (await self._connection.execute(query)).mappings().first()
-        return rows.grant(row) if row else None
+        if row is None:
+            return None
+        grant = rows.grant(row)
+        await self._keep_budget(grant)
+        return grant
 
     async def revoke(self, id: UUID) -> Grant | None:
         """Revoke; None when there is no grant in force."""

@@ -61,6 +61,16 @@ class History:
         row = (await self._connection.execute(query)).mappings().first()
         return rows.event(row) if row else None
 
+    async def after(self, position: int, most: int, interest: Interest) -> list[Event]:
+        """What follows a position and is of interest, in order; all of it is committed, and nothing comes between."""
+        query = (
+            select(history)
+            .where(history.c.tenant == self._tenant, history.c.position > position, *_conditions(interest))
+            .order_by(history.c.position)
+            .limit(most)
+        )
+        return [rows.event(row) for row in (await self._connection.execute(query)).mappings()]
+
     async def page(self, first: int, before: int | None, interest: Interest) -> Page[Event]:
         """Newest first, from below a position."""
         query = (

@@ -1,14 +1,28 @@
 """The durable record behind the execution pipeline: the gate for the hot path, a store for the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from db.gate import Gate, Question
 from db.store import Stores
 from domain.connections import ConnectionStatus
-from domain.executions import Admission, Execution, Finish, Finished, Intent, Lapsed
+from domain.executions import (
+    Admission,
+    Again,
+    Dispatch,
+    Doubtful,
+    Execution,
+    Finish,
+    Finished,
+    Intent,
+    Lapsed,
+    ProbeEnd,
+    Queued,
+)
 from domain.grants import Standing
 from domain.history import Occurrence
+from domain.sealed import Sealed
 
 Tell = Callable[[str, int], None]
 
@@ -41,6 +55,32 @@ class PostgresLedger:
             self._tell(finish.tenant, finished.position)
         return finished
 
+    async def claim(self, most: int, resting: Sequence[str] = ()) -> list[Queued]:
+        """One round trip for however many there are."""
+        return await self._gate.claim(most, resting)
+
+    async def put_off(self, queued: Queued, until: datetime) -> None:
+        """One round trip, one commit."""
+        await self._gate.put_off(queued, until)
+
+    async def dispatch(self, dispatch: Dispatch) -> Admission:
+        """One shared round trip, one shared commit."""
+        admission = await self._gate.dispatch(dispatch)
+        if admission.position:
+            self._tell(dispatch.tenant, admission.position)
+        return admission
+
+    async def again(self, again: Again) -> bool:
+        """One round trip, one commit."""
+        position = await self._gate.again(again)
+        if position is not None:
+            self._tell(again.tenant, position)
+        return position is not None
+
+    async def beat(self, held: Sequence[tuple[str, UUID, int]]) -> dict[UUID, bool]:
+        """One round trip for all that this process runs."""
+        return await self._gate.beat(held)
+
     async def refuse(self, tenant: str, occurrence: Occurrence) -> None:
         """One shared round trip, one shared commit."""
         self._tell(tenant, await self._gate.refuse(tenant, occurrence))
@@ -72,6 +112,20 @@ class PostgresLedger:
                     reason=reason,
                 )
             )
+
+    async def doubtful(self) -> list[Doubtful]:
+        """One round trip for however many there are."""
+        return await self._gate.due_probes()
+
+    async def probed(self, probed: ProbeEnd) -> None:
+        """One round trip, one commit."""
+        position = await self._gate.probed(probed)
+        if position is not None:
+            self._tell(probed.tenant, position)
+
+    async def credential(self, tenant: str, connection_id: UUID) -> Sealed | None:
+        """One round trip."""
+        return await self._gate.credential(tenant, connection_id)
 
     async def lapsed(self) -> list[Lapsed]:
         """Executions whose process went away."""

@@ -1,14 +1,25 @@
 """From rows to nouns. One function per noun."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol, cast
 
 from domain.agents import Agent, AgentToken
+from domain.approvals import Approval, ApprovalStatus
 from domain.catalogue import Account, AuthScheme
 from domain.connections import Connection, ConnectionStatus, ConnectSession, SessionStatus
-from domain.executions import Execution, ExecutionError, ExecutionMode, ExecutionOrigin, ExecutionStatus
-from domain.grants import Grant, PermissionLevel
+from domain.executions import (
+    Attempt,
+    Doubtful,
+    Execution,
+    ExecutionError,
+    ExecutionMode,
+    ExecutionOrigin,
+    ExecutionStatus,
+    Queued,
+)
+from domain.grants import ApprovalPolicy, Budget, Grant, PermissionLevel
 from domain.history import Event
 from domain.json import Json
 
@@ -68,6 +79,8 @@ def connection(row: Row) -> Connection:
         last_succeeded_at=row["last_succeeded_at"],
         last_error=row["last_error"],
         version=row["version"],
+        next_refresh_at=row["next_refresh_at"],
+        is_ending=row["ending_at"] is not None,
     )
 
 
@@ -103,7 +116,46 @@ def grant(row: Row) -> Grant:
         created_at=row["created_at"],
         last_used_at=row["last_used_at"],
         version=row["version"],
+        approval=ApprovalPolicy(row["approval"]),
+        constraints=_parsed(row["constraints"]),
+        budget=Budget(row["max_executions"], row["per_day"]),
+        suspended_at=row["suspended_at"],
+        digests=_parsed(row["digests"]),
     )
+
+
+def approval(row: Row) -> Approval:
+    """An approval from its row."""
+    return Approval(
+        id=row["id"],
+        execution_id=row["execution_id"],
+        agent_id=row["agent_id"],
+        status=ApprovalStatus(row["status"]),
+        summary=row["summary"],
+        plan_hash=row["plan_hash"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        decided_at=row["decided_at"],
+        decided_by=row["decided_by"],
+        reason=row["reason"],
+    )
+
+
+def queued(row: Row, plan_hash: str | None) -> Queued:
+    """A claimed execution from its row as the gate's functions give it: a composite, with JSON as text."""
+    run = _composed(row)
+    return Queued(row["tenant"], row["actor"], run, row["parameters_hash"] or b"", plan_hash, row["recoveries"])
+
+
+def doubtful(row: Row, times: int) -> Doubtful:
+    """An execution to look for, from its row as a composite."""
+    return Doubtful(row["tenant"], _composed(row), times)
+
+
+def _composed(row: Row) -> Execution:
+    columns = cast(Mapping[str, Any], row)
+    read = {name: _parsed(columns[name]) for name in ("parameters", "result", "error", "attempt_log")}
+    return execution({**columns, **read})
 
 
 def execution(row: Row) -> Execution:
@@ -129,6 +181,7 @@ def execution(row: Row) -> Execution:
         finished_at=row["finished_at"],
         deadline_at=row["deadline_at"],
         duration_ms=row["duration_ms"],
+        earlier_attempts=tuple(_attempt(each) for each in row["attempt_log"] or ()),
     )
 
 
@@ -147,6 +200,8 @@ def event(row: Row) -> Event:
         grant_id=row["grant_id"],
         execution_id=row["execution_id"],
         session_id=row["session_id"],
+        alert_id=row["alert_id"],
+        webhook_id=row["webhook_id"],
         reason=row["reason"],
         parameters_hash=row["parameters_hash"],
         status=row["status"],
@@ -167,6 +222,24 @@ def error_text(error: ExecutionError | None) -> str | None:
             "provider_status": error.provider_status,
             "retry_at": error.retry_at.isoformat() if error.retry_at else None,
         }
+    )
+
+
+def _parsed(value: Any) -> Any:  # noqa: ANN401 - JSON as either driver gives it
+    """One driver parses JSON, the other hands out its text. For columns that never hold a bare JSON string."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _attempt(data: Mapping[str, Any]) -> Attempt:
+    retry_at = data["retry_at"]
+    return Attempt(
+        number=data["number"],
+        started_at=datetime.fromisoformat(data["started_at"]),
+        finished_at=datetime.fromisoformat(data["finished_at"]),
+        outcome=data["outcome"],
+        provider_status=data["provider_status"],
+        retry_at=datetime.fromisoformat(retry_at) if retry_at else None,
+        may_have_happened=data["may_have_happened"],
     )
 
 

@@ -13,15 +13,25 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.agents import Agents
+from db.alerts import Alerts
+from db.applications import Applications
+from db.approvals import Approvals
 from db.coalescing import Coalescer
+from db.connect_tokens import ConnectTokens
 from db.connections import Connections
 from db.database import Database
 from db.executions import Executions
 from db.grants import Grants
 from db.history import History
 from db.keys import DeploymentKeys, TenantKeys
+from db.receipts import Receipts
+from db.refreshes import Refreshes
+from db.seals import Seals
 from db.sessions import ConnectSessions
+from db.standing import StandingApprovals
 from db.switches import Switches
+from db.usage import Usage
+from db.webhooks import Webhooks
 from domain.connections import Connection
 from domain.executions import Execution
 
@@ -55,8 +65,13 @@ class Store:
 
     @cached_property
     def executions(self) -> Executions:
-        """Executions, for reading."""
+        """Executions."""
         return Executions(self._connection, self.tenant)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Approvals."""
+        return Approvals(self._connection, self.tenant)
 
     @cached_property
     def history(self) -> History:
@@ -64,14 +79,59 @@ class Store:
         return History(self._connection, self.tenant)
 
     @cached_property
+    def refreshes(self) -> Refreshes:
+        """Leases on credentials, and the journal of their renewals."""
+        return Refreshes(self._connection, self.tenant)
+
+    @cached_property
     def sessions(self) -> ConnectSessions:
         """Connect sessions."""
         return ConnectSessions(self._connection, self.tenant)
 
     @cached_property
+    def connect_tokens(self) -> ConnectTokens:
+        """What lets people connect on the connect page."""
+        return ConnectTokens(self._connection, self.tenant)
+
+    @cached_property
+    def applications(self) -> Applications:
+        """OAuth applications of its own."""
+        return Applications(self._connection, self.tenant)
+
+    @cached_property
     def switches(self) -> Switches:
         """Which integrations are offered."""
         return Switches(self._connection, self.tenant)
+
+    @cached_property
+    def standing(self) -> StandingApprovals:
+        """Standing approvals."""
+        return StandingApprovals(self._connection, self.tenant)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """What receipts are made of."""
+        return Receipts(self._connection, self.tenant)
+
+    @cached_property
+    def seals(self) -> Seals:
+        """The seals of its history."""
+        return Seals(self._connection, self.tenant)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What people should look at."""
+        return Alerts(self._connection, self.tenant)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Where events are delivered to."""
+        return Webhooks(self._connection, self.tenant)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """Figures counted from history."""
+        return Usage(self._connection, self.tenant)
 
     @cached_property
     def keys(self) -> TenantKeys:

@@ -1,10 +1,10 @@
-"""Which integrations a tenant offers. What nobody switched is on."""
+"""Which integrations a tenant offers, and whether it is frozen as a whole. What nobody switched is on."""
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import tenant_integrations
+from db.tables import tenant_integrations, tenants
 
 
 class Switches:
@@ -30,3 +30,9 @@ class Switches:
                 set_={"is_enabled": is_enabled},
             )
         )
+
+    async def set_frozen(self, *, is_frozen: bool, reason: str | None) -> None:
+        """Stop every agent and person of the tenant from executing, or let them again."""
+        values = {"is_frozen": is_frozen, "reason": reason}
+        query = upsert(tenants).values(tenant=self._tenant, **values)
+        await self._connection.execute(query.on_conflict_do_update(index_elements=[tenants.c.tenant], set_=values))

@@ -108,6 +108,8 @@ class Action(Protocol):
     @property
     def what_to_check(self) -> str: ...
     @property
+    def has_probe(self) -> bool: ...  # it can look for its own effect
+    @property
     def parameter_names(self) -> tuple[str, ...]: ...  # without building the schema
     @property
     def parameters_schema(self) -> JsonObject: ...
@@ -122,6 +124,14 @@ class Action(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What looking for an effect proved: that it is there, with the action's result; or that it never was."""
+
+    has_happened: bool
+    result: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallSetting:
     """What one run needs beside its parameters. `key` is the same for every attempt of one execution."""
 
@@ -130,6 +140,7 @@ class CallSetting:
     is_sandbox: bool
     key: UUID
     deadline_at: datetime
+    application: "OAuthApplication | None" = None  # who we are at the service; None: the deployment's application
 
 
 class Refreshing(StrEnum):
@@ -176,12 +187,13 @@ class OAuthApplication:
     ends_together: bool = False
     facts: tuple[str, ...] = ()
     further: tuple[FurtherToken, ...] = ()
+    is_tenant_owned: bool = False
 
-    def shares_consent(self, other: "OAuthApplication | None") -> bool:
-        """Whether it is one consent for both, so that ending a token of one ends those of the other."""
+    def may_share_consent(self, other: "OAuthApplication | None") -> bool:
+        """Whether ending a token of one may end those of the other: it does when both are the same client."""
         if other is None or not (self.ends_together and other.ends_together):
             return False
-        return (self.token_url, self.client_id) == (other.token_url, other.client_id)
+        return self.token_url == other.token_url
 
 
 class Integration(Protocol):
@@ -208,7 +220,13 @@ class Integration(Protocol):
     @property
     def is_sandbox(self) -> bool: ...  # new connections go to its simulated service
     @property
-    def oauth(self) -> OAuthApplication | None: ...
+    def oauth(self) -> OAuthApplication | None: ...  # the deployment's
+    @property
+    def takes_applications(self) -> bool: ...  # whether a tenant can bring an OAuth application of its own
+
+    def oauth_as(self, client_id: str, client_secret: Secret) -> OAuthApplication | None:
+        """The service's OAuth with a tenant's own application; None where there is none."""
+        ...
 
     def scopes_for(self, actions: Sequence[Action]) -> tuple[str, ...]:
         """The least scopes that these actions need together, with those the connection test itself needs."""
@@ -232,6 +250,10 @@ class Integration(Protocol):
 
     async def run(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Json:
         """Run one action whose parameters passed `check`. Raises ProviderProblem."""
+        ...
+
+    async def probe(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Probed | None:
+        """Look for the effect of a run with this setting's key. None when nothing is proved. Raises ProviderProblem."""
         ...
 
     async def preview(

@@ -9,12 +9,13 @@ from domain.catalogue import Account, AuthScheme
 
 
 class ConnectionStatus(StrEnum):
-    """Driven by what the service really did."""
+    """Driven by what the service really did; DISABLED and REVOKED by a person."""
 
     ACTIVE = "ACTIVE"
     DEGRADED = "DEGRADED"
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
+    DISABLED = "DISABLED"
 
 
 #: A call may be tried with these; with the others a person must act first.
@@ -23,7 +24,10 @@ USABLE = frozenset({ConnectionStatus.ACTIVE, ConnectionStatus.DEGRADED})
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connected account. `granted_scopes` is None when the service does not tell which it granted."""
+    """A connected account. `granted_scopes` is None when the service does not tell which it granted.
+
+    `is_ending`: its disconnecting was begun, and goes on to its end whatever happens.
+    """
 
     id: UUID
     integration: str
@@ -44,6 +48,18 @@ class Connection:
     last_succeeded_at: datetime | None
     last_error: str | None
     version: int
+    next_refresh_at: datetime | None = None
+    is_ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanges:
+    """What a person changes about a connection; None leaves a thing as it is."""
+
+    label: str | None = None
+    takes_label_away: bool = False
+    is_default: bool | None = None
+    is_enabled: bool | None = None
 
 
 class SessionStatus(StrEnum):

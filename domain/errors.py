@@ -9,6 +9,8 @@ MandateError
   │    ├─ Conflict            it contradicts what is already there
   │    ├─ PermissionDenied    no rule allows it; names the rule that decided
   │    ├─ ConnectionRequired  a person must connect, choose or renew an account
+  │    ├─ BudgetExceeded      the grant's budget is used up, for today or for good
+  │    ├─ RateLimited         too much at once: wait until `retry_at`
   │    └─ ProviderRefused     the service said no while we connected, tested or disconnected
   ├─ ProviderProblem          what a service did to one call; becomes the execution's error
   │    ├─ Rejected · NotThere · Forbidden · AlreadyThere    the request must change
@@ -133,6 +135,26 @@ class ConnectionRequired(Refusal):
         self.integration = integration
         self.connection_id = connection_id
         self.missing_scopes = tuple(missing_scopes)
+
+
+class BudgetExceeded(Refusal):
+    """The grant's budget is used up. `resets_at` is None when it does not come back by itself."""
+
+    code = "BUDGET_EXCEEDED"
+
+    def __init__(self, message: str, resets_at: datetime | None = None, path: Sequence[str] = ()) -> None:
+        super().__init__(message, path)
+        self.resets_at = resets_at
+
+
+class RateLimited(Refusal):
+    """Too many requests at once; nothing was done. Asking again at `retry_at` is admitted."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_at: datetime, path: Sequence[str] = ()) -> None:
+        super().__init__(message, path)
+        self.retry_at = retry_at
 
 
 class ProviderRefused(Refusal):

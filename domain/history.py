@@ -25,6 +25,8 @@ class Occurrence:
     grant_id: UUID | None = None
     execution_id: UUID | None = None
     session_id: UUID | None = None
+    alert_id: UUID | None = None
+    webhook_id: UUID | None = None
     reason: str | None = None
     parameters_hash: bytes | None = None
     status: str | None = None

@@ -19,14 +19,19 @@ class Kind(StrEnum):
     """The prefix of each kind of thing that has an id."""
 
     AGENT = "agt"
+    APPROVAL = "apr"
     AGENT_TOKEN = "key"  # noqa: S105 - a prefix
     CONNECTION = "con"
     CONNECT_SESSION = "ses"
     EVENT = "evt"
     EXECUTION = "exe"
     GRANT = "grt"
+    STANDING_APPROVAL = "sta"
     INTEGRATION = "int"
     ACTION = "act"
+    ALERT = "alr"
+    WEBHOOK = "whk"
+    WEBHOOK_DELIVERY = "dlv"
 
 
 def new_id() -> UUID:
@@ -57,12 +62,17 @@ def missing(kind: Kind) -> str:
 
 _WORDS = {
     Kind.AGENT: "agent",
+    Kind.APPROVAL: "approval",
     Kind.AGENT_TOKEN: "agent token",
     Kind.CONNECTION: "connection",
     Kind.CONNECT_SESSION: "connect session",
     Kind.EVENT: "event",
     Kind.EXECUTION: "execution",
     Kind.GRANT: "grant",
+    Kind.STANDING_APPROVAL: "standing approval",
     Kind.INTEGRATION: "integration",
     Kind.ACTION: "action",
+    Kind.ALERT: "alert",
+    Kind.WEBHOOK: "webhook",
+    Kind.WEBHOOK_DELIVERY: "webhook delivery",
 }

@@ -137,6 +137,7 @@ class Party:
             tenant=self.tenant,
             actor=f"agent:{self.agent.id.hex}",
             action="harbour.moor",
+            action_digest="digest of harbour.moor",
             integration="harbour",
             effect=Effect.WRITE,
             connection_id=self.connection.id,
@@ -151,8 +152,8 @@ class Party:
             parameters_hash=b"p",
             idempotency_key=key,
             fingerprint=fingerprint,
+            patience_seconds=30,
             deadline_at=deadline,
-            lease_until=deadline + timedelta(seconds=30),
         )
 
 
@@ -167,7 +168,7 @@ async def add_party(ground: Ground, tenant: str | None = None) -> Party:
 def lapsed(intent: Intent) -> Intent:
     """The same, of a process that went away long ago."""
     before = datetime.now(UTC) - timedelta(minutes=5)
-    return replace(intent, deadline_at=before, lease_until=before)
+    return replace(intent, deadline_at=before, lease_seconds=-300)
 
 
 def finish(intent: Intent, outcome: Outcome | None = None, *, attempt: int = 1, result: Json = None) -> Finish:

@@ -72,4 +72,4 @@ async def test_every_table_of_a_tenant_is_guarded(fresh_database: str) -> None:
     await connection.close()
     guarded = {row["relname"] for row in rows if row["relrowsecurity"] and row["relforcerowsecurity"]}
     assert guarded == {row["relname"] for row in rows if row["has_tenant"]}
-    assert {row["relname"] for row in rows} - guarded == {"deployment_keys", "mandate_revision"}
+    assert {row["relname"] for row in rows} - guarded == {"deployment_keys", "key_rotations", "mandate_revision"}

@@ -1,5 +1,6 @@
 """The database says no too (promise A2), with every check of the application out of the way."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -8,11 +9,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.database import open_database
+from db.rates import PostgresRates
+from db.store import Store
 from db.tables import metadata
+from db.webhooks import Attempt
+from domain.alerts import AlertKind, Cause
+from domain.connect_tokens import ConnectToken
 from domain.errors import Misconfigured
-from domain.history import Occurrence
+from domain.executions import ApprovalAsked, ExecutionStatus, Outcome, Verdict
+from domain.history import Interest, Occurrence
 from domain.ids import new_id
+from domain.rates import Turn, per_minute
+from domain.refreshing import Renewal
+from domain.sealed import Sealed, WrappedKey
+from domain.seals import Seal
+from domain.standing import StandingApproval
 from tests.db.ground import Ground, Party, add_party, finish, new_tenant
+from tests.support.nouns import EARLIER, LATER
 
 OF_TENANTS = sorted(name for name, table in metadata.tables.items() if "tenant" in table.c)
 
@@ -26,7 +39,49 @@ async def full(ground: Ground, party: Party) -> Party:
     async with ground.stores.of(party.tenant) as store:
         await store.agents.add_token(new_id(), party.agent.id, "mnd_", b"digest", None)
         await store.switches.set("github", is_enabled=False)
+        key = await store.keys.newest()
+        assert key is not None
+        await store.applications.set(new_id(), "github", "their-client", Sealed(key, 1, b"sealed"))
+        await store.switches.set_frozen(is_frozen=False, reason=None)
+        await store.grants.change(party.grant.id, {"per_day": 5})
+        await store.refreshes.keep(_renewal(party, await store.keys.newest()))
+        await store.seals.add(Seal(party.tenant, 1, 1, 1, b"root", b"before", EARLIER, "key", b"signature"))
+        await store.seals.mark(1)
+        standing = (new_id(), party.grant.id, "harbour.moor", None, 1, 0, LATER, "user:ada", EARLIER, None)
+        await store.standing.add(StandingApproval(*standing))
+        await _alert_and_webhook(store, party, Sealed(key, 1, b"sealed"))
+        await store.connect_tokens.add(_connect_token(party), b"digest of " + party.tenant.encode())
+    doubtful = replace(party.intent(), grant_version=2)
+    assert (await ground.gate.admit(doubtful)).verdict is Verdict.ADMITTED
+    await ground.gate.finish(replace(finish(doubtful, Outcome(ExecutionStatus.UNKNOWN)), probe_after=3))
+    await PostgresRates(ground.database.pool).take(Turn(party.tenant, (("tenant", per_minute(60)),)))
+    asked = ApprovalAsked(new_id(), "May it?", "00", LATER)
+    waiting = replace(party.intent(), status=ExecutionStatus.AWAITING_APPROVAL, approval=asked, grant_version=2)
+    assert (await ground.gate.admit(waiting)).verdict is Verdict.ADMITTED
     return party
+
+
+async def _alert_and_webhook(store: Store, party: Party, secret: Sealed) -> None:
+    cause = Cause(kind=AlertKind.ROTATION_DUE, name="cause", connection_id=party.connection.id)
+    await store.alerts.raised(cause, "It is old.", "Replace it.")
+    await store.alerts.mark(1, EARLIER)
+    claim = new_id()
+    hook = await store.webhooks.add(new_id(), "https://example.com", None, None, 0)
+    await store.webhooks.add_secret(hook.id, secret)
+    await store.webhooks.change(hook.id, {"claim": claim})
+    [event, *_] = await store.history.after(0, 1, Interest())
+    assert await store.webhooks.fail(hook.id, claim, event, Attempt(500, "It answered 500.", LATER))
+
+
+def _renewal(party: Party, key: WrappedKey | None) -> Renewal:
+    assert key is not None
+    return Renewal(party.tenant, party.connection.id, new_id(), 1, Sealed(key, 2, b"sealed"), EARLIER, None, None)
+
+
+def _connect_token(party: Party) -> ConnectToken:
+    return ConnectToken(
+        new_id(), party.tenant, "kim", None, None, (), None, "user:ada", EARLIER, LATER, None, None, None
+    )
 
 
 FILLED = [each for each in OF_TENANTS if each != "connect_sessions"]
@@ -182,14 +237,20 @@ async def test_the_application_has_not_even_the_right(ground: Ground, full: Part
             await connection.execute(text(statement))
 
 
-async def test_what_is_deleted_for_good_is_credentials_alone(ground: Ground) -> None:
+async def test_what_is_deleted_for_good_is_secrets_alone(ground: Ground) -> None:
     async with ground.as_owner() as owner:
         deletable = await owner.fetch(
             "SELECT table_name FROM information_schema.role_table_grants"
             " WHERE grantee IN ('mandate_app', 'mandate_gate', 'PUBLIC') AND privilege_type IN ('DELETE', 'TRUNCATE')"
             " AND table_schema = 'public'"
         )
-    assert [row["table_name"] for row in deletable] == ["credentials"]
+    assert sorted(row["table_name"] for row in deletable) == [
+        "credential_journal",
+        "credentials",
+        "tenant_keys",
+        "tenant_oauth",
+        "webhook_secrets",
+    ]
 
 
 async def test_a_position_is_given_once(ground: Ground, full: Party) -> None:

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from execution import pipeline
+from execution import pipeline, running
 from tests.db.ground import Ground, opened
 from tests.execution.stage import Stage
 from tests.execution.worlds import MemoryWorld, PostgresWorld, World
@@ -30,5 +30,6 @@ def stage() -> Stage:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that take no time."""
-    monkeypatch.setattr(pipeline, "_RECORD_WAITS_SECONDS", (0,) * 6)
+    monkeypatch.setattr(running, "_RECORD_WAITS_SECONDS", (0,) * 6)
+    monkeypatch.setattr(running, "_PAUSES_SECONDS", (0, 0))
     monkeypatch.setattr(pipeline, "_POLL_SECONDS", (0,))

@@ -9,15 +9,16 @@ from domain.callers import Caller, Role
 from domain.catalogue import AuthScheme, CallSetting, Credential
 from domain.connections import Connection
 from domain.errors import CredentialUnreadable
-from domain.executions import Admission, Execution, Finish, Finished, Intent
-from domain.grants import Grant, PermissionLevel, Standing
+from domain.executions import Admission, Dispatch, Execution, Finish, Finished, Intent, Queued
+from domain.grants import ApprovalPolicy, Grant, PermissionLevel, Standing
 from domain.history import Occurrence
 from domain.ids import new_id
 from domain.json import Json
 from domain.sealed import Sealed
 from domain.secrets import Secret
 from execution.pipeline import Pipeline, Request
-from execution.testing import MemoryLedger, OpenVault
+from execution.testing import MemoryLedger
+from execution.testing_credentials import OpenVault
 from tests.support.nouns import EARLIER, SampleCatalogue, SampleIntegration, connection
 from vault.deployment import Fingerprints
 
@@ -97,9 +98,9 @@ class Stage:
         self.pipeline = Pipeline(SampleCatalogue(self.harbour), self.ledger, self.vault, Fingerprints(b"k" * 32))
         self.agent = Agent(new_id(), "worker", None, False, EARLIER, None, 1)
         self.connection: Connection = connection()
-        self.grant = Grant(
-            new_id(), self.agent.id, self.connection.id, PermissionLevel.FULL, (), None, None, EARLIER, None, 1
-        )
+        full, never = PermissionLevel.FULL, ApprovalPolicy.NEVER
+        held = (self.agent.id, self.connection.id, full)
+        self.grant = Grant(new_id(), *held, (), None, None, EARLIER, None, 1, never)
         self.ledger.keep(TENANT, self.agent, self.connection, self.grant)
         self.caller = Caller(TENANT, "worker", frozenset({Role.AGENT}), agent_id=self.agent.id)
 
@@ -111,6 +112,15 @@ class Stage:
         """As the agent."""
         request = Request(action, {} if parameters is None else parameters, **more)  # type: ignore[arg-type]
         return await self.pipeline.execute(self.caller, request)
+
+    def request(self, parameters: Json) -> Request:
+        """To moor."""
+        return Request("harbour.moor", parameters)
+
+    def dispatch(self, queued: Queued) -> Dispatch:
+        """As a worker would, resting on everything as it is."""
+        versions = (self.connection.version, self.agent.version, self.grant.id, self.grant.version)
+        return Dispatch(queued.execution.id, TENANT, queued.execution.attempt, *versions)
 
     def events(self) -> list[str]:
         """The types of what is in history."""

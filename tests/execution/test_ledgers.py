@@ -37,6 +37,7 @@ async def intend(world: World, key: str | None = None) -> Intent:
         tenant=world.tenant,
         actor=f"agent:{agent.id.hex}",
         action="harbour.moor",
+        action_digest="digest of harbour.moor",
         integration="harbour",
         effect=Effect.WRITE,
         connection_id=connection.id,
@@ -51,8 +52,8 @@ async def intend(world: World, key: str | None = None) -> Intent:
         parameters_hash=b"p",
         idempotency_key=key,
         fingerprint=b"f",
+        patience_seconds=30,
         deadline_at=deadline,
-        lease_until=deadline,
     )
 
 
@@ -268,9 +269,8 @@ async def test_an_account_expires_unless_it_was_renewed_since(world: World) -> N
 
 
 async def test_only_what_nobody_finished_in_time_has_lapsed(world: World) -> None:
-    before = datetime.now(UTC) - timedelta(minutes=1)
     gone, done, running = [await intend(world) for _ in range(3)]
-    gone, done = replace(gone, lease_until=before), replace(done, lease_until=before)
+    gone, done = replace(gone, lease_seconds=-60), replace(done, lease_seconds=-60)
     for each in (gone, done, running):
         await world.ledger.admit(each)
     await world.ledger.finish(ended(done))

@@ -8,7 +8,7 @@ from uuid import UUID
 from db.ledger import PostgresLedger
 from domain.agents import Agent
 from domain.connections import Connection, ConnectionStatus
-from domain.grants import Grant, PermissionLevel
+from domain.grants import Budget, Grant, PermissionLevel
 from domain.history import Occurrence
 from domain.ids import new_id
 from execution.ports import Ledger
@@ -27,6 +27,7 @@ class World(Protocol):
     async def agent(self) -> Agent: ...
     async def connection(self, account: str = "1") -> Connection: ...
     async def grant(self, agent: UUID, connection: UUID) -> Grant: ...
+    async def limit(self, grant: Grant, uses: int) -> Grant: ...
     async def freeze(self, agent: Agent) -> None: ...
     async def revoke(self, grant: Grant) -> None: ...
     async def switch_off(self) -> None: ...
@@ -52,6 +53,11 @@ class MemoryWorld:
 
     async def grant(self, agent: UUID, connection: UUID) -> Grant:
         made = Grant(new_id(), agent, connection, PermissionLevel.READ_WRITE, (), None, None, nouns.EARLIER, None, 1)
+        self.ledger.keep(self.tenant, made)
+        return made
+
+    async def limit(self, grant: Grant, uses: int) -> Grant:
+        made = replace(grant, budget=Budget(max_executions=uses), version=grant.version + 1)
         self.ledger.keep(self.tenant, made)
         return made
 
@@ -88,6 +94,12 @@ class PostgresWorld:
 
     async def grant(self, agent: UUID, connection: UUID) -> Grant:
         return await real.add_grant(self._ground, self.tenant, agent, connection)
+
+    async def limit(self, grant: Grant, uses: int) -> Grant:
+        async with self._ground.stores.of(self.tenant) as store:
+            made = await store.grants.change(grant.id, {"max_executions": uses})
+        assert made is not None
+        return made
 
     async def freeze(self, agent: Agent) -> None:
         async with self._ground.stores.of(self.tenant) as store:

@@ -13,8 +13,22 @@ _SQL = Path(__file__).parent / "r0001_sql"
 
 
 def upgrade() -> None:
-    """In this order: roles first, since tables and functions name them."""
-    for part in ("roles", "tables", "security", "functions"):
+    """In this order: roles first, since tables and functions name them; who owns the functions last."""
+    for part in (
+        "roles",
+        "tables",
+        "security",
+        "refresh",
+        "records",
+        "connect_tokens",
+        "applications",
+        "alerts",
+        "functions",
+        "queue",
+        "probing",
+        "rates",
+        "ownership",
+    ):
         _run_script((_SQL / f"{part}.sql").read_text())
 
 

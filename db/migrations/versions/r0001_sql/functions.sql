@@ -28,7 +28,7 @@ CREATE FUNCTION gate_standing(
     p_ord integer[], p_tenant text[], p_agent uuid[], p_integration text[], p_connection uuid[]
 )
 RETURNS TABLE (
-    ord integer, agent_version bigint, is_frozen boolean, is_enabled boolean,
+    ord integer, agent_version bigint, is_frozen boolean, is_enabled boolean, is_tenant_frozen boolean,
     c connections, g grants
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
@@ -55,8 +55,10 @@ BEGIN
             ORDER BY held.revoked_at IS NULL DESC, held.id DESC LIMIT 1
         ) newest ON true
     )
-    SELECT a.ord, agent.version, agent.is_frozen, coalesce(switch.is_enabled, true), granted.c, granted.g
+    SELECT a.ord, agent.version, agent.is_frozen, coalesce(switch.is_enabled, true), coalesce(whole.is_frozen, false),
+           granted.c, granted.g
     FROM asked a
+    LEFT JOIN tenants whole ON whole.tenant = a.tenant
     LEFT JOIN agents agent ON agent.tenant = a.tenant AND agent.id = a.agent
     LEFT JOIN tenant_integrations switch ON switch.tenant = a.tenant AND switch.integration = a.integration
     LEFT JOIN granted ON granted.ord = a.ord;
@@ -73,7 +75,10 @@ CREATE FUNCTION gate_admit(
     p_connection uuid[], p_connection_version bigint[],
     p_agent uuid[], p_agent_version bigint[], p_grant uuid[], p_grant_version bigint[],
     p_actor text[], p_mode text[], p_origin text[], p_parameters text[], p_parameters_hash bytea[],
-    p_key text[], p_fingerprint bytea[], p_deadline timestamptz[], p_lease timestamptz[]
+    p_key text[], p_fingerprint bytea[], p_patience integer[], p_deadline timestamptz[], p_status text[],
+    p_has_budget boolean[], p_lease integer[],
+    p_digest text[],
+    p_approval uuid[], p_summary text[], p_plan_hash text[], p_approval_expires timestamptz[]
 )
 RETURNS TABLE (
     ord integer, verdict text, at_position bigint, started_at timestamptz,
@@ -82,17 +87,24 @@ RETURNS TABLE (
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
+    -- Locks are taken in one order everywhere: executions, budgets, tickets.
+    IF true = ANY (p_has_budget) THEN
+        PERFORM FROM grant_budgets b
+        WHERE (b.tenant, b.grant_id) IN (SELECT * FROM unnest(p_tenant, p_grant)) ORDER BY b.tenant, b.grant_id FOR UPDATE;
+    END IF;
     PERFORM FROM history_heads h WHERE h.tenant = ANY (p_tenant) ORDER BY h.tenant FOR NO KEY UPDATE;
     RETURN QUERY
     WITH asked AS (
         SELECT * FROM unnest(
             p_ord, p_tenant, p_id, p_event, p_action, p_integration, p_effect, p_connection, p_connection_version,
             p_agent, p_agent_version, p_grant, p_grant_version, p_actor, p_mode, p_origin, p_parameters,
-            p_parameters_hash, p_key, p_fingerprint, p_deadline, p_lease
+            p_parameters_hash, p_key, p_fingerprint, p_patience, p_deadline, p_status, p_has_budget, p_lease, p_digest,
+            p_approval, p_summary, p_plan_hash, p_approval_expires
         ) AS a (
             ord, tenant, id, event, action, integration, effect, connection, connection_version,
             agent, agent_version, grant_id, grant_version, actor, mode, origin, parameters,
-            parameters_hash, key, fingerprint, deadline, lease
+            parameters_hash, key, fingerprint, patience, deadline, status, has_budget, lease, digest,
+            approval, summary, plan_hash, approval_expires
         )
     ), standing AS (
         SELECT a.*, k.id AS key_id, k.master_key, k.wrapped, cr.version AS credential_version, cr.sealed
@@ -104,17 +116,34 @@ BEGIN
         LEFT JOIN agents ag ON ag.tenant = a.tenant AND ag.id = a.agent AND ag.version = a.agent_version
         LEFT JOIN grants g ON g.tenant = a.tenant AND g.id = a.grant_id AND g.version = a.grant_version
         LEFT JOIN tenant_integrations switch ON switch.tenant = a.tenant AND switch.integration = a.integration
+        LEFT JOIN tenants whole ON whole.tenant = a.tenant
         WHERE (a.agent IS NULL OR ag.id IS NOT NULL) AND (a.grant_id IS NULL OR g.id IS NOT NULL)
-          AND switch.is_enabled IS NOT FALSE
+          AND switch.is_enabled IS NOT FALSE AND whole.is_frozen IS NOT TRUE
+    ), budgeted AS (
+        -- Whose turn it is among those that draw on the same budget, leaving out keys that were used before.
+        SELECT s.ord, row_number() OVER (PARTITION BY s.tenant, s.grant_id ORDER BY s.ord) > least(
+            coalesce(g.max_executions - b.used, 2147483647),
+            coalesce(g.per_day - CASE WHEN b.day = (now() AT TIME ZONE 'UTC')::date THEN b.used_today ELSE 0 END, 2147483647)
+        ) AS is_exceeded
+        FROM standing s
+        JOIN grants g ON g.tenant = s.tenant AND g.id = s.grant_id
+        JOIN grant_budgets b ON b.tenant = s.tenant AND b.grant_id = s.grant_id
+        WHERE s.has_budget AND NOT EXISTS (
+            SELECT FROM executions e WHERE e.tenant = s.tenant AND e.actor = s.actor AND e.idempotency_key = s.key
+        )
     ), claimed AS (
         INSERT INTO executions (
             tenant, id, action, integration, effect, connection_id, agent_id, grant_id, actor, status, mode, origin,
-            parameters, idempotency_key, fingerprint, attempt, started_at, deadline_at, lease_until
+            parameters, parameters_hash, idempotency_key, fingerprint, patience, deadline_at, attempt, started_at,
+            lease_until, action_digest
         )
         -- In one order everywhere, so that two batches with the same keys cannot wait for each other; the first wins.
-        SELECT tenant, id, action, integration, effect, connection, agent, grant_id, actor, 'RUNNING', mode, origin,
-               parameters::json, key, fingerprint, 1, now(), deadline, lease
-        FROM standing ORDER BY tenant, actor, key, ord
+        SELECT tenant, id, action, integration, effect, connection, agent, grant_id, actor, status, mode, origin,
+               parameters::json, parameters_hash, key, fingerprint, patience, deadline,
+               (status = 'RUNNING')::integer, CASE status WHEN 'RUNNING' THEN now() END,
+               CASE status WHEN 'RUNNING' THEN now() + make_interval(secs => lease) END, digest
+        FROM standing LEFT JOIN budgeted USING (ord)
+        WHERE is_exceeded IS NOT TRUE ORDER BY tenant, actor, key, ord
         ON CONFLICT (tenant, actor, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING tenant, id
     ), counted AS (
@@ -135,15 +164,32 @@ BEGIN
             tenant, position, id, type, occurred_at, actor, agent_id, integration, action, connection_id, grant_id,
             execution_id, parameters_hash, status
         )
-        SELECT tenant, position, event, 'execution.started', now(), actor, agent, integration, action, connection,
-               grant_id, id, parameters_hash, 'RUNNING'
+        SELECT tenant, position, event,
+               CASE status WHEN 'RUNNING' THEN 'execution.started' WHEN 'QUEUED' THEN 'execution.queued'
+                    ELSE 'approval.requested' END,
+               now(), actor, agent, integration, action, connection, grant_id, id, parameters_hash, status
         FROM placed
+    ), asking AS (
+        INSERT INTO approvals (tenant, id, execution_id, agent_id, status, summary, plan_hash, expires_at)
+        SELECT tenant, approval, id, agent, 'PENDING', summary, plan_hash, approval_expires
+        FROM placed WHERE approval IS NOT NULL
+    ), spent AS (
+        UPDATE grant_budgets b
+        SET used = b.used + n.many, day = n.today,
+            used_today = CASE WHEN b.day = n.today THEN b.used_today ELSE 0 END + n.many
+        FROM (
+            SELECT tenant, grant_id, count(*)::integer AS many, (now() AT TIME ZONE 'UTC')::date AS today
+            FROM placed WHERE has_budget GROUP BY tenant, grant_id
+        ) n
+        WHERE b.tenant = n.tenant AND b.grant_id = n.grant_id
     )
     SELECT a.ord,
-           CASE WHEN p.ord IS NOT NULL THEN 'admitted' WHEN s.ord IS NOT NULL THEN 'duplicate' ELSE 'stale' END,
+           CASE WHEN p.ord IS NOT NULL THEN 'admitted' WHEN b.is_exceeded THEN 'exceeded'
+                WHEN s.ord IS NOT NULL THEN 'duplicate' ELSE 'stale' END,
            p.position, now(), p.key_id, p.master_key, p.wrapped, p.credential_version, p.sealed
     FROM asked a
     LEFT JOIN standing s ON s.ord = a.ord
+    LEFT JOIN budgeted b ON b.ord = a.ord
     LEFT JOIN placed p ON p.ord = a.ord;
 END
 $$;
@@ -152,12 +198,21 @@ $$;
 CREATE FUNCTION gate_finish(
     p_ord integer[], p_tenant text[], p_id uuid[], p_event uuid[], p_attempt integer[], p_status text[],
     p_result text[], p_error text[], p_error_code text[], p_what_to_check text[], p_duration integer[],
-    p_parameters_hash bytea[]
+    p_parameters_hash bytea[], p_gives_back boolean[], p_probe_after integer[]
 )
 RETURNS TABLE (ord integer, at_position bigint, finished_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
+    IF true = ANY (p_gives_back) THEN
+        PERFORM FROM executions e WHERE (e.tenant, e.id) IN (SELECT * FROM unnest(p_tenant, p_id))
+        ORDER BY e.tenant, e.id FOR UPDATE;
+        PERFORM FROM grant_budgets b
+        WHERE (b.tenant, b.grant_id) IN (
+            SELECT e.tenant, e.grant_id FROM executions e
+            WHERE (e.tenant, e.id) IN (SELECT * FROM unnest(p_tenant, p_id)) AND e.grant_id IS NOT NULL
+        ) ORDER BY b.tenant, b.grant_id FOR UPDATE;
+    END IF;
     RETURN QUERY
     WITH asked AS (
         SELECT * FROM unnest(
@@ -171,7 +226,7 @@ BEGIN
         SET status = a.status, result = a.result::json, error = a.error::json, what_to_check = a.what_to_check,
             duration_ms = a.duration, finished_at = now(), lease_until = NULL
         FROM asked a
-        WHERE e.tenant = a.tenant AND e.id = a.id AND e.attempt = a.attempt AND e.status = 'RUNNING'
+        WHERE e.tenant = a.tenant AND e.id = a.id AND e.attempt = a.attempt AND e.status IN ('RUNNING', 'QUEUED')
         RETURNING a.ord, e.tenant, e.id, e.actor, e.agent_id, e.integration, e.action, e.connection_id, e.grant_id
     ), used_connections AS (
         -- At most once a minute, and never waiting for anybody: this is for people to look at.
@@ -222,6 +277,34 @@ BEGIN
         FROM placed p JOIN asked a ON a.ord = p.ord
     )
     SELECT a.ord, p.position, now() FROM asked a LEFT JOIN placed p ON p.ord = a.ord;
+    -- What may have happened is looked for. `finished_at` tells what this very statement ended.
+    IF array_remove(p_probe_after, NULL) <> '{}' THEN
+        INSERT INTO probes (tenant, execution_id, due_at)
+        SELECT e.tenant, e.id, now() + make_interval(secs => a.probe_after)
+        FROM executions e
+        JOIN unnest(p_tenant, p_id, p_probe_after) AS a (tenant, id, probe_after) USING (tenant, id)
+        WHERE a.probe_after IS NOT NULL AND e.finished_at = now() AND e.status = 'UNKNOWN'
+        ON CONFLICT DO NOTHING;
+    END IF;
+    -- What had no effect costs nothing.
+    IF true = ANY (p_gives_back) THEN
+        UPDATE grant_budgets b
+        SET used = greatest(b.used - n.many, 0),
+            used_today = greatest(
+                b.used_today - CASE WHEN b.day = (now() AT TIME ZONE 'UTC')::date THEN n.today ELSE 0 END, 0
+            )
+        FROM (
+            SELECT e.tenant, e.grant_id, count(*)::integer AS many,
+                   count(*) FILTER (
+                       WHERE (e.created_at AT TIME ZONE 'UTC')::date = (now() AT TIME ZONE 'UTC')::date
+                   )::integer AS today
+            FROM executions e
+            JOIN unnest(p_tenant, p_id, p_gives_back) AS a (tenant, id, gives_back) USING (tenant, id)
+            WHERE a.gives_back AND e.finished_at = now() AND e.status IN ('FAILED', 'CANCELLED', 'EXPIRED')
+            GROUP BY e.tenant, e.grant_id
+        ) n
+        WHERE b.tenant = n.tenant AND b.grant_id = n.grant_id;
+    END IF;
 END
 $$;
 
@@ -310,11 +393,13 @@ $$;
 
 -- Executions whose process went away: their lease has passed and no result was written.
 CREATE FUNCTION gate_lapsed_executions(p_most integer)
-RETURNS TABLE (tenant text, id uuid, attempt integer, action text, effect smallint)
+RETURNS TABLE (
+    tenant text, id uuid, attempt integer, action text, effect smallint, recoveries smallint, deadline_at timestamptz
+)
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT e.tenant, e.id, e.attempt, e.action, e.effect FROM executions e
+    RETURN QUERY SELECT e.tenant, e.id, e.attempt, e.action, e.effect, e.recoveries, e.deadline_at FROM executions e
     WHERE e.status = 'RUNNING' AND e.lease_until < now() ORDER BY e.lease_until LIMIT p_most;
 END
 $$;
@@ -327,24 +412,5 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 BEGIN
     RETURN QUERY SELECT s.tenant, s.id FROM connect_sessions s
     WHERE s.status = 'OPEN' AND s.expires_at < now() ORDER BY s.expires_at LIMIT p_most;
-END
-$$;
-
--- The functions run as mandate_gate, look names up in one schema only, and open to mandate_app alone.
-DO $$
-DECLARE
-    each regprocedure;
-BEGIN
-    EXECUTE format('GRANT CREATE ON SCHEMA %I TO mandate_gate', current_schema());
-    FOR each IN
-        SELECT p.oid::regprocedure FROM pg_proc p
-        WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'gate\_%'
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', each, current_schema());
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mandate_app', each);
-        EXECUTE format('ALTER FUNCTION %s OWNER TO mandate_gate', each);
-    END LOOP;
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM mandate_gate', current_schema());
 END
 $$;

@@ -6,7 +6,7 @@ DECLARE
 BEGIN
     FOREACH each IN ARRAY ARRAY[
         'tenant_keys', 'tenant_integrations', 'agents', 'agent_tokens', 'connections', 'credentials',
-        'connect_sessions', 'grants', 'executions', 'history_heads', 'history'
+        'connect_sessions', 'grants', 'grant_budgets', 'executions', 'approvals', 'tenants', 'history_heads', 'history'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', each);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', each);
@@ -20,14 +20,14 @@ END
 $$;
 
 GRANT SELECT, INSERT, UPDATE ON tenant_integrations, agents, agent_tokens, connections, credentials,
-    connect_sessions, grants, executions, history_heads, tenant_keys TO mandate_app;
+    connect_sessions, grants, grant_budgets, executions, approvals, tenants, history_heads, tenant_keys TO mandate_app;
 GRANT DELETE ON credentials TO mandate_app;
 GRANT SELECT, INSERT ON history, deployment_keys TO mandate_app;
 GRANT SELECT ON mandate_revision TO mandate_app;
 
 GRANT SELECT ON tenant_integrations, agents, agent_tokens, connections, credentials, tenant_keys,
-    grants, connect_sessions, executions, history, history_heads TO mandate_gate;
-GRANT INSERT ON executions, history, history_heads TO mandate_gate;
-GRANT UPDATE ON executions, history_heads TO mandate_gate;
+    grants, grant_budgets, connect_sessions, executions, approvals, tenants, history, history_heads TO mandate_gate;
+GRANT INSERT ON executions, approvals, history, history_heads TO mandate_gate;
+GRANT UPDATE ON executions, grant_budgets, history_heads TO mandate_gate;
 GRANT UPDATE (last_used_at) ON connections, grants, agent_tokens TO mandate_gate;
 GRANT UPDATE (last_active_at) ON agents TO mandate_gate;

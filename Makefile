@@ -4,6 +4,7 @@
 #   make test     run the tests against real servers: DATABASE_URL and REDIS_URL when set, private ones otherwise
 #   make check    format, lint, types, layers, house rules
 #   make bench    run the benchmarks (ARGS= goes to them)
+#   make soak     the long runs against the promises, with figures (ARGS= goes to them, e.g. "kills --rounds 5")
 #   make lock     write the locks from pyproject.toml, keeping versions that still fit (ARGS=--upgrade: newest); needs uv
 #   make clean    remove .venv and caches, no data
 
@@ -17,7 +18,7 @@ BIN := .venv/bin
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command "make lock" $(ARGS)
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench soak lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/runtime.stamp
@@ -36,6 +37,9 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/dev.stamp
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock:
 	@$(COMPILE) pyproject.toml --output-file requirements.lock

@@ -30,10 +30,10 @@ class Shown:
 
 @dataclass(slots=True)
 class Form:
-    """A form's address and what it would send."""
+    """A form's address and what it would send: pairs, for several checked boxes may have one name."""
 
     action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Browser:
@@ -51,7 +51,8 @@ class Browser:
     async def press(self, page: Shown, **button: str) -> Shown:
         """Send the page's form with this button."""
         form = _FormReader.read(page.text)
-        data = urlencode({**form.fields, **button}).encode()
+        kept = [(name, value) for name, value in form.fields if name not in button]
+        data = urlencode([*kept, *button.items()]).encode()
         return await self._load(urllib.request.Request(urljoin(page.url, form.action), data))  # noqa: S310
 
     async def _load(self, request: urllib.request.Request) -> Shown:
@@ -105,7 +106,7 @@ class _FormReader(HTMLParser):
         elif tag == "input" and self._is_inside and self.form is not None and given.get("name"):
             is_choice = given.get("type") in ("radio", "checkbox")
             if not is_choice or "checked" in given:
-                self.form.fields[given["name"]] = given.get("value", "on")
+                self.form.fields.append((given["name"], given.get("value", "on")))
 
     def handle_endtag(self, tag: str) -> None:
         """A form ends."""

@@ -8,10 +8,12 @@ import asyncio
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from domain.callers import Role
 from domain.errors import MandateError, Misconfigured
 from gateway import collector
+from gateway import commands as operators
 
 _TENANT = re.compile(r"[!-~]{1,200}")
 _HOST, _PORT = "127.0.0.1", 8000
@@ -56,7 +58,18 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--role", required=True, choices=[role.value for role in Role if role is not Role.AGENT])
     token.set_defaults(run=_token)
 
+    operators.add(commands)
+
+    mcp = commands.add_parser("mcp", help="MCP over stdin and stdout, for desktop clients: relays to a running gateway")
+    mcp.add_argument("--url", help=f"the gateway's address (default: $MANDATE_URL, or http://{_HOST}:{_PORT})")
+    mcp.add_argument("--token-file", type=Path, metavar="FILE", help="holds the agent's key (default: $MANDATE_TOKEN)")
+    mcp.set_defaults(run=_mcp)
+
     commands.add_parser("schema", help="print the GraphQL schema").set_defaults(run=_schema)
+
+    new = commands.add_parser("new-integration", help="begin an integration: a folder that works, with its tests")
+    new.add_argument("slug", help="its name in the catalogue, e.g. acme")
+    new.set_defaults(run=_new_integration)
     return parser
 
 
@@ -111,10 +124,26 @@ def _token(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _mcp(asked: argparse.Namespace) -> int:
+    from gateway.bridging import bridge
+
+    bridge(asked.url, asked.token_file, f"http://{_HOST}:{_PORT}")
+    return 0
+
+
 def _schema(_: argparse.Namespace) -> int:
     from schema.build import printed
 
     sys.stdout.write(printed())
+    return 0
+
+
+def _new_integration(asked: argparse.Namespace) -> int:
+    from adapters._kit.scaffold import scaffold
+
+    for path in scaffold(asked.slug):
+        print(f"wrote {path}")
+    print("Now replace what is made up by what the service is; CONTRIBUTING.md says how.")
     return 0
 
 

@@ -9,6 +9,7 @@ import uvicorn
 
 from domain.callers import Role
 from domain.errors import Misconfigured
+from domain.secrets import Secret
 from gateway import collector, logs
 from gateway.app import application
 from gateway.journey import Journey
@@ -38,6 +39,10 @@ _BOX = """
   GraphiQL with the token already in it:
 
     {url}/graphql#token={token}
+
+  Sign in by browser, once and within ten minutes:
+
+    {url}/login?once={once}
 
   Ctrl-C stops it.
 """
@@ -97,6 +102,7 @@ def _box(made: Development, token: str) -> str:
         simulated=", ".join(sorted(made.sandboxes)) or "none",
         tenant=TENANT,
         token=token,
+        once=made.plan.links.issue(Secret(token)) if made.plan.links else "",
     )
 
 

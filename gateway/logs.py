@@ -24,7 +24,7 @@ def configure(*, is_development: bool) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
-            _without_locals,
+            without_locals,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -41,7 +41,7 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
-def _without_locals(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def without_locals(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Where it happened, without the exception's words and without any frame's variables: both can hold secrets."""
     fault = event.pop("exc_info", None)
     if isinstance(fault, BaseException):

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from domain.errors import DependencyDown, Misconfigured
 from gateway import collector, logs
 from gateway.app import application
+from gateway.doors.wire import Wire
 from gateway.starting import production, settings_of_process
 from gateway.wiring import Plan, opened
 
@@ -20,6 +21,7 @@ GRACE_SECONDS = 30
 class _Server(TypedDict):
     log_level: str
     access_log: bool
+    ws: type[asyncio.Protocol]
     ws_max_size: int
     timeout_graceful_shutdown: int
     server_header: bool
@@ -31,6 +33,7 @@ class _Server(TypedDict):
 SERVER: _Server = {
     "log_level": "warning",
     "access_log": False,
+    "ws": Wire,
     "ws_max_size": LARGEST_FRAME_BYTES,
     "timeout_graceful_shutdown": GRACE_SECONDS,
     "server_header": False,

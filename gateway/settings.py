@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from adapters._kit.integration import Override
 from domain.errors import Misconfigured
+from domain.rates import Limits, Rate, per_minute
 from domain.secrets import Secret
 
 
@@ -96,11 +97,37 @@ class GraphQLSettings(_Strict):
     only_documents: bool = Field(default=False, description="Run the documents of the manifest and no others.")
 
 
+class LimitsSettings(_Strict):
+    """`[limits]` of the file."""
+
+    tenant_per_minute: int | None = Field(default=None, gt=0, description="Calls to services, of one tenant together.")
+    agent_per_minute: int | None = Field(default=None, gt=0, description="Of one agent.")
+    connection_per_minute: int | None = Field(default=None, gt=0, description="As one connected account.")
+    integration_per_minute: int | None = Field(default=None, gt=0, description="Of one tenant, to one service.")
+    burst_seconds: int = Field(
+        default=10, ge=1, le=3600, description="So many seconds' worth may come at once, after a rest."
+    )
+
+    def limits(self) -> Limits:
+        """For the throttle."""
+
+        def rate(many: int | None) -> Rate | None:
+            return per_minute(many, self.burst_seconds) if many else None
+
+        return Limits(
+            tenant=rate(self.tenant_per_minute),
+            agent=rate(self.agent_per_minute),
+            connection=rate(self.connection_per_minute),
+            integration=rate(self.integration_per_minute),
+        )
+
+
 class ConfigFile(_Strict):
     """The file that `MANDATE_CONFIG` names."""
 
     integrations: dict[str, IntegrationSettings] = Field(default={}, description="One table per integration.")
     egress: EgressSettings = Field(default=EgressSettings(), description="Where calls may go.")
+    limits: LimitsSettings = Field(default=LimitsSettings(), description="How fast callers may go.")
     graphql: GraphQLSettings = Field(default=GraphQLSettings(), description="Which documents are run.")
 
 
@@ -121,11 +148,25 @@ class Settings(_Strict):
     )
     master_keys: Secret | None = Field(
         default=None,
-        description="`id:base64-of-32-bytes[,id:…]`; the first one wraps. Required by `serve`; "
-        "development makes its own.",
+        description="`id:base64-of-32-bytes[,id:…]`; the first one wraps. In place of a key, `aws-kms:ARN` or "
+        "`vault:https://HOST/MOUNT/KEY` name one in a key service. Required by `serve`; development makes its own.",
     )
+    aws_access_key_id: str | None = Field(default=None, description="For master keys in AWS KMS: who we are there.")
+    aws_secret_access_key: Secret | None = Field(default=None, description="Its secret.")
+    aws_session_token: Secret | None = Field(default=None, description="For temporary credentials.")
+    aws_kms_endpoint: str | None = Field(
+        default=None, description="Where AWS KMS is. Without it: its public address in the key's region."
+    )
+    vault_token: Secret | None = Field(default=None, description="For master keys in Vault's transit engine.")
     oidc_issuer: str | None = Field(default=None, description="Whose tokens are trusted. Required by `serve`.")
     oidc_audience: str | None = Field(default=None, description="Which `aud` their tokens carry. Required by `serve`.")
+    oidc_client_id: str | None = Field(
+        default=None, description="The gateway's name at the issuer, for signing in by browser. Without it: no such."
+    )
+    oidc_client_secret: Secret | None = Field(
+        default=None, description="Its secret there; none for a public client. PKCE is used either way."
+    )
+    oidc_scopes: str = Field(default="openid", description="What signing in by browser asks for, separated by spaces.")
     tenant_claim: str = Field(default="tenant", description="The claim that names the tenant; may be a dotted path.")
     roles_claim: str = Field(default="roles", description="The claim that lists the roles; may be a dotted path.")
     public_url: str | None = Field(
@@ -170,7 +211,7 @@ class Settings(_Strict):
             text = environ.get(variable, "").strip()
             if not text:
                 continue
-            if name in ("database_url", "redis_url", "master_keys", "metrics_token"):
+            if name in _SECRETS:
                 values[name] = Secret(text)
             elif name in ("allowed_redirects", "allowed_origins"):
                 values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -186,14 +227,33 @@ class Settings(_Strict):
             raise Misconfigured(f"{variable}: {first['msg']}.") from None
 
 
+#: Fields whose text is never shown.
+_SECRETS = (
+    "database_url",
+    "redis_url",
+    "master_keys",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "vault_token",
+    "metrics_token",
+    "oidc_client_secret",
+)
 #: Which variable sets which field.
 VARIABLES: Mapping[str, str] = {
     "database_url": "DATABASE_URL",
     "redis_url": "REDIS_URL",
     "data_dir": "MANDATE_DATA_DIR",
     "master_keys": "MANDATE_MASTER_KEYS",
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+    "aws_kms_endpoint": "MANDATE_AWS_KMS_ENDPOINT",
+    "vault_token": "MANDATE_VAULT_TOKEN",
     "oidc_issuer": "MANDATE_OIDC_ISSUER",
     "oidc_audience": "MANDATE_OIDC_AUDIENCE",
+    "oidc_client_id": "MANDATE_OIDC_CLIENT_ID",
+    "oidc_client_secret": "MANDATE_OIDC_CLIENT_SECRET",
+    "oidc_scopes": "MANDATE_OIDC_SCOPES",
     "tenant_claim": "MANDATE_TENANT_CLAIM",
     "roles_claim": "MANDATE_ROLES_CLAIM",
     "public_url": "MANDATE_PUBLIC_URL",

@@ -13,10 +13,12 @@ from adapters._kit.catalogue import manifest_of, sandbox_module, slugs
 from db.embedded import EmbeddedPostgres, default_data_dir
 from db.migrating import migrate
 from domain.errors import Misconfigured
+from gateway.browsers import OneTimeLinks
 from gateway.settings import Settings
 from gateway.wiring import Plan
 from vault.development import DevelopmentIssuer
-from vault.master_keys import LocalMasterKeys, development_master_keys, read_master_keys
+from vault.key_services import AwsIdentity, KeyServices
+from vault.master_keys import MasterKeys, development_master_keys, read_master_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ async def development(settings: Settings, host: str, port: int) -> AsyncIterator
             development_issuer=issuer.trusted(),
             sandboxes={name: f"http://{host}:{port}/sandbox/{name}" for name in names},
             sandbox_socket=f"{_address(host)}:{port}",
+            state_dir=home,
+            links=OneTimeLinks(),
         )
         yield Development(plan, issuer, sandboxes, described)
 
@@ -58,6 +62,8 @@ def production(settings: Settings) -> Plan:
     keyring = _keyring(settings)
     if keyring is None:
         raise Misconfigured("MANDATE_MASTER_KEYS is not set. Without a master key nothing can be sealed.")
+    if settings.test_die_at is not None:
+        raise Misconfigured("MANDATE_TEST_DIE_AT is for tests: a gateway that serves does not kill itself. Unset it.")
     if settings.database_url is None:
         raise Misconfigured("DATABASE_URL is not set. `mandate serve` needs a PostgreSQL of yours; see `mandate dev`.")
     for name, value in (("ISSUER", settings.oidc_issuer), ("AUDIENCE", settings.oidc_audience)):
@@ -70,6 +76,7 @@ def production(settings: Settings) -> Plan:
         database_url=settings.database_url.reveal(),
         public_url=settings.public_url.rstrip("/"),
         keyring=keyring,
+        state_dir=settings.data_dir or default_data_dir(),
     )
 
 
@@ -85,8 +92,28 @@ def settings_of_process() -> Settings:
     return Settings.read(os.environ)
 
 
-def _keyring(settings: Settings) -> LocalMasterKeys | None:
-    return read_master_keys(settings.master_keys) if settings.master_keys else None
+def _keyring(settings: Settings) -> MasterKeys | None:
+    return read_master_keys(settings.master_keys, _key_services(settings)) if settings.master_keys else None
+
+
+def _key_services(settings: Settings) -> KeyServices:
+    aws = None
+    if settings.aws_access_key_id and settings.aws_secret_access_key:
+        aws = AwsIdentity(settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token)
+    return KeyServices(aws, settings.aws_kms_endpoint, settings.vault_token)
+
+
+def keyring_of(settings: Settings, home: Path) -> MasterKeys | None:
+    """The master keys of the settings, or those that a development gateway has made here; None when there are none."""
+    made = home / "master.key"
+    return _keyring(settings) or (development_master_keys(made) if made.exists() else None)
+
+
+@asynccontextmanager
+async def database_of(settings: Settings, home: Path) -> AsyncIterator[str]:
+    """The address of the database that the settings name, or of the embedded one, running as long as this is open."""
+    async with _database(settings, home) as (url, _):
+        yield url
 
 
 @asynccontextmanager

@@ -4,21 +4,32 @@ A credential is tested before it is stored; the account's own id makes the conne
 else is refused.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from db.connections import Connected
 from db.store import Store
-from domain.catalogue import Account, CallSetting, Credential, Identity, Integration
+from domain.catalogue import Credential, Identity, Integration
 from domain.connections import Connection, ConnectionStatus
-from domain.errors import Conflict, NotFound, ProviderProblem, ProviderRefused, ReconnectNeeded
+from domain.errors import (
+    Conflict,
+    CredentialUnreadable,
+    DependencyDown,
+    Misconfigured,
+    NotFound,
+    ProviderProblem,
+    ProviderRefused,
+    ReconnectNeeded,
+)
 from domain.history import Occurrence
 from domain.ids import Kind, missing, new_id
+from domain.redaction import secrets_of, without
 from domain.sealed import WrappedKey
 from resolvers.services import Services
-
-TEST_SECONDS = 15
+from vault.applications import ways_of
+from vault.health import test_setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +50,6 @@ class Proof:
     expires_at: datetime | None = None
 
 
-def test_setting(credential: Credential, account: Account | None, *, is_sandbox: bool) -> CallSetting:
-    """The setting of a call that is not an execution: a test, or a revocation."""
-    deadline = datetime.now(UTC) + timedelta(seconds=TEST_SECONDS)
-    return CallSetting(credential, account, is_sandbox, uuid4(), deadline)
-
-
 async def prove(integration: Integration, credential: Credential, expires_at: datetime | None = None) -> Proof:
     """Ask the service whose credential this is. Raises ProviderRefused when it is none."""
     try:
@@ -54,7 +59,9 @@ async def prove(integration: Integration, credential: Credential, expires_at: da
         raise ProviderRefused(message, problem, ("input", "credentials")) from None
     except ProviderProblem as problem:
         raise ProviderRefused(problem.message, problem) from None
-    return Proof(credential, identity, expires_at)
+    # A service that repeats what it was sent must not make a secret the account's name.
+    label = without(identity.account.label, secrets_of(credential, integration.credential_schema))
+    return Proof(credential, replace(identity, account=replace(identity.account, label=str(label))), expires_at)
 
 
 async def settle(
@@ -83,6 +90,26 @@ async def settle(
     return connection
 
 
+async def give_back(services: Services, tenant: str, integration: Integration, proof: Proof) -> None:
+    """End a token that was obtained and is not kept, so that nothing of it is left at the service.
+
+    Not where it may be the one that another connection uses: then ending it would end that connection too.
+    """
+    ways = ways_of(integration)
+    if ways is None or ways.ends_together:
+        return
+    account = proof.identity.account
+    with suppress(ProviderProblem, Misconfigured, DependencyDown, CredentialUnreadable):
+        async with services.stores.of(tenant) as store:
+            is_connected = await store.connections.of_account(
+                integration.slug, account.id, is_sandbox=integration.is_sandbox
+            )
+        if is_connected is None:
+            setting = test_setting(proof.credential, account, is_sandbox=integration.is_sandbox)
+            application = await services.applications.of(tenant, integration, proof.credential)
+            await integration.revoke(replace(setting, application=application))
+
+
 async def sealing_key(services: Services, store: Store) -> WrappedKey:
     """The tenant's newest data key; made when there is none."""
     key = await store.keys.newest()
@@ -92,17 +119,23 @@ async def sealing_key(services: Services, store: Store) -> WrappedKey:
     return key
 
 
-def refuse_ended(connection: Connection) -> None:
-    """What was disconnected stays so. Raises Conflict."""
+def refuse_ended(connection: Connection, field: str = "connection") -> None:
+    """What was disconnected, or is about to be, stays so. Raises Conflict at the field."""
     if connection.status is ConnectionStatus.REVOKED:
         message = "This connection was disconnected. Connect the account anew, without `connection`."
-        raise Conflict(message, ("input", "connection"))
+        raise Conflict(message, ("input", field))
+    if connection.is_ending:
+        message = "This account is being disconnected. Wait until that is done, then connect it anew."
+        raise Conflict(message, ("input", field))
 
 
 async def _existing(store: Store, integration: Integration, proof: Proof, wish: Wish) -> Connection | None:
     account = proof.identity.account
     if wish.reconnects is None:
-        return await store.connections.of_account(integration.slug, account.id, is_sandbox=integration.is_sandbox)
+        found = await store.connections.of_account(integration.slug, account.id, is_sandbox=integration.is_sandbox)
+        if found is not None:
+            refuse_ended(found)
+        return found
     before = await store.connections.locked(wish.reconnects)
     if before is None or before.integration != integration.slug:
         raise NotFound(missing(Kind.CONNECTION), ("input", "connection"))
@@ -130,4 +163,6 @@ def _connected(services: Services, integration: Integration, proof: Proof, wish:
         external_user_id=wish.external_user_id,
         expires_at=proof.expires_at,
         rotation_due_at=datetime.now(UTC) + timedelta(days=services.deployment.rotation_days),
+        next_refresh_at=services.refresher.next_refresh_at(ways_of(integration), proof.credential),
+        next_check_at=services.health.next_check_at(),
     )

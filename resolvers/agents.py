@@ -1,20 +1,24 @@
 """Agents and their keys."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.agents import Agent, AgentToken
 from domain.callers import Caller
 from domain.errors import InvalidInput, NotFound
+from domain.executions import Execution
 from domain.history import Occurrence
 from domain.ids import Kind, missing, new_id
 from domain.pages import Page
 from domain.secrets import Secret
 from resolvers.services import Services
+from resolvers.waiting import call_off
 
 _LONGEST_NAME = 100
 _LONGEST_DESCRIPTION = 1_000
+#: A week, to carry a new key to wherever the old one is used.
+LONGEST_GRACE_SECONDS = 604_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,34 @@ async def create_agent_token(
     return IssuedToken(minted.token, token)
 
 
+async def rotate_agent_token(services: Services, caller: Caller, token_id: UUID, grace_seconds: int) -> IssuedToken:
+    """A new key in place of one that is in force; the old one works on for so many seconds, not past its own end.
+
+    The new one lives as long as the old one was given to live. In one transaction: there is never neither.
+    """
+    caller.require("rotateAgentToken")
+    if not 0 <= grace_seconds <= LONGEST_GRACE_SECONDS:
+        message = f"The time of grace is 0 to {LONGEST_GRACE_SECONDS} seconds."
+        raise InvalidInput(message, ("input", "graceSeconds"))
+    minted = services.agent_keys.mint(new_token_id := new_id())
+    async with services.stores.of(caller.tenant) as store:
+        old = await store.agents.token(token_id)
+        if old is None:
+            raise NotFound(missing(Kind.AGENT_TOKEN), ("input", "id"))
+        now = datetime.now(UTC)
+        ends = now + (old.expires_at - old.created_at) if old.expires_at else None
+        token = await store.agents.add_token(new_token_id, old.agent_id, minted.prefix, minted.digest, ends)
+        if grace_seconds:
+            await store.agents.end_token_by(token_id, now + timedelta(seconds=grace_seconds))
+        else:
+            await store.agents.revoke_token(token_id)
+        reason = f"the old key ends after {grace_seconds} seconds"
+        store.history.note(
+            Occurrence(type="agent.token_rotated", actor=caller.actor, agent_id=old.agent_id, reason=reason)
+        )
+    return IssuedToken(minted.token, token)
+
+
 async def revoke_agent_token(services: Services, caller: Caller, token_id: UUID) -> AgentToken:
     """The key stops working with the next request."""
     caller.require("revokeAgentToken")
@@ -76,8 +108,10 @@ async def revoke_agent_token(services: Services, caller: Caller, token_id: UUID)
     return token
 
 
-async def set_agent_frozen(services: Services, caller: Caller, agent_id: UUID, *, is_frozen: bool) -> Agent:
-    """Frozen, nothing the agent asks for is done; what is already under way ends as it will."""
+async def set_agent_frozen(
+    services: Services, caller: Caller, agent_id: UUID, *, is_frozen: bool
+) -> tuple[Agent, list[Execution]]:
+    """Frozen, nothing the agent asks for is done, and what it has waiting is called off; what runs ends as it will."""
     caller.require("setAgentFrozen")
     async with services.stores.of(caller.tenant) as store:
         agent = await store.agents.set_frozen(agent_id, is_frozen=is_frozen)
@@ -85,7 +119,31 @@ async def set_agent_frozen(services: Services, caller: Caller, agent_id: UUID, *
             raise NotFound(missing(Kind.AGENT), ("input", "id"))
         kind = "agent.frozen" if is_frozen else "agent.unfrozen"
         store.history.note(Occurrence(type=kind, actor=caller.actor, agent_id=agent_id))
-    return agent
+        ended = await call_off(store, caller.actor, "the agent was frozen.", agent_id=agent_id) if is_frozen else []
+    return agent, ended
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """What freezing a tenant did: what was called off, and how much was under way and could not be."""
+
+    is_frozen: bool
+    cancelled: int
+    running: int
+
+
+async def set_tenant_frozen(services: Services, caller: Caller, *, is_frozen: bool, reason: str | None) -> Freeze:
+    """Frozen, nothing is executed for anybody of the tenant, and all that waits is called off, until it is lifted."""
+    caller.require("setTenantFrozen")
+    if reason is not None and (len(reason) > _LONGEST_DESCRIPTION or "\0" in reason):
+        raise InvalidInput(f"A reason has at most {_LONGEST_DESCRIPTION} characters.", ("input", "reason"))
+    async with services.stores.of(caller.tenant) as store:
+        await store.switches.set_frozen(is_frozen=is_frozen, reason=reason)
+        kind = "tenant.frozen" if is_frozen else "tenant.unfrozen"
+        store.history.note(Occurrence(type=kind, actor=caller.actor, reason=reason))
+        ended = await call_off(store, caller.actor, "the tenant was frozen.") if is_frozen else []
+        running = await store.executions.running()
+    return Freeze(is_frozen, len(ended), running)
 
 
 def in_utc(moment: datetime) -> datetime:

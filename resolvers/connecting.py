@@ -22,8 +22,9 @@ from domain.errors import MandateError, Misconfigured, NotFound, Refusal
 from domain.history import Occurrence
 from domain.ids import Kind, new_id, public_id
 from domain.secrets import Secret
-from resolvers.accounts import Wish, prove, sealing_key, settle
+from resolvers.accounts import Wish, give_back, prove, sealing_key, settle
 from resolvers.services import Services
+from vault.applications import made_by
 from vault.oauth import authorization_url, new_verifier
 
 LINK_EXPIRED = "This link is no longer valid. Go back to where you came from and start connecting again."
@@ -75,7 +76,7 @@ async def begin(
     actor: str,
 ) -> ConnectSession:
     """Open a session. Raises Misconfigured when there is no OAuth application to act as."""
-    application_of(integration)
+    await application_of(services, store, integration)
     now = datetime.now(UTC)
     session = ConnectSession(
         id=new_id(),
@@ -97,13 +98,15 @@ async def begin(
     return session
 
 
-def application_of(integration: Integration) -> OAuthApplication:
-    """Raises Misconfigured with what the operator must set."""
-    application = integration.oauth
+async def application_of(services: Services, store: Store, integration: Integration) -> OAuthApplication:
+    """The tenant's own application, else the deployment's. Raises Misconfigured with what is to be set."""
+    kept = await store.applications.current(integration.slug)
+    application = await services.applications.opened(store.tenant, integration, kept)
     if application is None:
         raise Misconfigured(
-            f"{integration.name} has no OAuth application yet. Set client_id and client_secret under "
-            f"[integrations.{integration.slug}] in the file that MANDATE_CONFIG names."
+            f"{integration.name} has no OAuth application yet. Bring your own with `setAuthConfig`, or have the "
+            f"operator set client_id and client_secret under [integrations.{integration.slug}] in the file that "
+            "MANDATE_CONFIG names."
         )
     return application
 
@@ -129,7 +132,7 @@ async def depart(services: Services, link_text: str) -> Departure:
         session = await store.sessions.get(session_id)
         if session is None or session.expires_at <= datetime.now(UTC):
             raise NotFound(LINK_EXPIRED)
-        application = application_of(services.catalogue.integrations[session.integration])
+        application = await application_of(services, store, services.catalogue.integrations[session.integration])
         sealed = await services.vault.seal_verifier(await sealing_key(services, store), tenant, session_id, verifier)
         if not await store.sessions.depart(session_id, _digest(services, state), _digest(services, browser), sealed):
             raise NotFound(LINK_EXPIRED)
@@ -197,20 +200,26 @@ async def _take(
 async def _settle(
     services: Services, tenant: str, session: ConnectSession, integration: Integration, code: str, verifier: Secret
 ) -> Arrival:
+    async with services.stores.of(tenant) as store:
+        application = await application_of(services, store, integration)
     obtained = await services.oauth.exchange(
-        application_of(integration), integration.name, code, services.deployment.callback_url, verifier
+        application, integration.name, code, services.deployment.callback_url, verifier
     )
-    proof = await prove(integration, obtained.credential, obtained.expires_at)
+    proof = await prove(integration, made_by(application, obtained.credential), obtained.expires_at)
     if proof.identity.scopes is None:
         told = replace(proof.identity, scopes=obtained.scopes)
         proof = replace(proof, identity=told)
     wish = Wish(session.reconnects, session.label, session.external_user_id)
-    async with services.stores.of(tenant) as store:
-        connection = await settle(services, store, integration, proof, wish, session.opened_by)
-        ended = await store.sessions.finish(session.id, SessionStatus.COMPLETED, connection_id=connection.id)
-        if ended is None:  # it expired while the person was away
-            raise NotFound(LINK_EXPIRED)
-        store.history.note(_occurrence("connect_session.completed", ended, session.opened_by))
+    try:
+        async with services.stores.of(tenant) as store:
+            connection = await settle(services, store, integration, proof, wish, session.opened_by)
+            ended = await store.sessions.finish(session.id, SessionStatus.COMPLETED, connection_id=connection.id)
+            if ended is None:  # it expired while the person was away
+                raise NotFound(LINK_EXPIRED)
+            store.history.note(_occurrence("connect_session.completed", ended, session.opened_by))
+    except Refusal:
+        await give_back(services, tenant, integration, proof)
+        raise
     label = connection.account.label if connection.account else integration.name
     return Arrival(
         True,

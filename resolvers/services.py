@@ -1,16 +1,22 @@
 """What use cases work with, put together once by the gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from adapters._kit.egress import Egress
+from db.across import Across
 from db.gate import Gate
 from db.store import Stores
 from domain.catalogue import Catalogue
 from events.feed import Feed
 from execution.pipeline import Pipeline
 from vault.agent_keys import AgentKeys
+from vault.applications import Applications
 from vault.credentials import CredentialVault
 from vault.deployment import Fingerprints
+from vault.health import Health
 from vault.oauth import OAuthClient
+from vault.receipts import ReceiptPrinter
+from vault.refreshing import Refresher
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,11 @@ class Deployment:
     public_url: str
     is_development: bool
     allowed_redirects: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     rotation_days: int = 90
     session_minutes: int = 15
+    mcp_tools: int = 60
+    egress: Egress = field(default_factory=Egress)
 
     @property
     def callback_url(self) -> str:
@@ -43,9 +52,14 @@ class Services:
     catalogue: Catalogue
     stores: Stores
     gate: Gate
+    across: Across
     feed: Feed
     pipeline: Pipeline
     vault: CredentialVault
     oauth: OAuthClient
+    applications: Applications
+    refresher: Refresher
+    health: Health
     agent_keys: AgentKeys
     fingerprints: Fingerprints
+    receipts: ReceiptPrinter

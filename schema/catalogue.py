@@ -1,5 +1,6 @@
 """Integrations and actions."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -7,7 +8,7 @@ import strawberry
 from domain import catalogue as domain
 from domain.ids import Kind
 from domain.pages import page_size
-from resolvers import catalogue, connections
+from resolvers import applications, catalogue, connections
 from schema.context import Info
 from schema.node import Node
 from schema.pages import Counted, counted, cut, id_cursor, id_in, name_cursor
@@ -25,6 +26,12 @@ class AuthConfig:
 
     client_id: str = strawberry.field(description="Its public identifier at the service.")
     is_tenant_owned: bool = strawberry.field(description="The tenant's own, rather than the deployment's.")
+    updated_at: datetime | None = strawberry.field(description="When the tenant set it; null for the deployment's.")
+
+    @classmethod
+    def of(cls, found: applications.InUse) -> "AuthConfig":
+        """From what is in use."""
+        return cls(client_id=found.client_id, is_tenant_owned=found.is_tenant_owned, updated_at=found.updated_at)
 
 
 @strawberry.type(description="A third-party service in the catalogue.")
@@ -69,10 +76,10 @@ class Integration(Node):
         return not await info.context.loaders.switched_off.load(self.slug)
 
     @strawberry.field(description="The OAuth application in use; null when there is none yet. Never its secret.")
-    def auth_config(self) -> AuthConfig | None:
-        """The deployment's."""
-        application = self.noun.oauth
-        return None if application is None else AuthConfig(client_id=application.client_id, is_tenant_owned=False)
+    async def auth_config(self, info: Info) -> AuthConfig | None:
+        """The tenant's own goes before the deployment's."""
+        found = await info.context.loaders.applications.load(self.slug)
+        return AuthConfig.of(found) if found else None
 
     @strawberry.field(description="The callback address to register at the service; null when it has no OAuth.")
     def callback_url(self, info: Info) -> str | None:

@@ -34,6 +34,9 @@ class ConnectionHealth:
     last_checked_at: datetime | None = strawberry.field(description="When it was last tested.")
     last_succeeded_at: datetime | None = strawberry.field(description="When a test last succeeded.")
     last_error: str | None = strawberry.field(description="Why it does not work, when it does not.")
+    next_refresh_at: datetime | None = strawberry.field(
+        description="When its credential is renewed next; null when it does not end, or a person must renew it."
+    )
 
 
 @strawberry.type(
@@ -95,6 +98,7 @@ class Connection(Node):
             last_checked_at=self.noun.last_checked_at,
             last_succeeded_at=self.noun.last_succeeded_at,
             last_error=self.noun.last_error,
+            next_refresh_at=self.noun.next_refresh_at,
         )
 
     @strawberry.field(description="Which agents may use it, newest first.")

@@ -98,6 +98,20 @@ class ProviderRefused(UserError):
     retry_at: datetime | None = strawberry.field(description="When to try again, when the service said so.")
 
 
+@strawberry.type(description="The grant's budget is used up.")
+class BudgetExceeded(UserError):
+    """From domain.errors.BudgetExceeded."""
+
+    resets_at: datetime | None = strawberry.field(description="When it comes back by itself; null when it does not.")
+
+
+@strawberry.type(description="Too much at once: wait until `retryAt`. Nothing was done.")
+class RateLimited(UserError):
+    """From domain.errors.RateLimited."""
+
+    retry_at: datetime = strawberry.field(description="When asking again is admitted.")
+
+
 #: For the schema, which cannot find implementations that only an interface leads to.
 KINDS = [
     InvalidParameters,
@@ -106,6 +120,8 @@ KINDS = [
     Conflict,
     PermissionDenied,
     ConnectionRequired,
+    BudgetExceeded,
+    RateLimited,
     ProviderRefused,
 ]
 
@@ -127,6 +143,10 @@ def error_of(refusal: domain.Refusal) -> UserError:
         case domain.ConnectionRequired():
             scopes = list(refusal.missing_scopes)
             return ConnectionRequired(code=code, message=message, path=path, noun=refusal, missing_scopes=scopes)
+        case domain.BudgetExceeded():
+            return BudgetExceeded(code=code, message=message, path=path, resets_at=refusal.resets_at)
+        case domain.RateLimited():
+            return RateLimited(code=code, message=message, path=path, retry_at=refusal.retry_at)
         case domain.ProviderRefused():
             return provider_refused(message, refusal.problem, path)
     return InvalidInput(code=code, message=message, path=path)

@@ -7,6 +7,7 @@ import strawberry
 from domain import executions as domain
 from domain.ids import Kind, public_id
 from schema.agents import Agent
+from schema.approvals import Approval
 from schema.catalogue import Action
 from schema.connections import Connection
 from schema.context import Info
@@ -25,6 +26,18 @@ class ExecutionError:
     is_retryable: bool = strawberry.field(description="The same call may succeed later, and repeating it is safe.")
     provider_status: int | None = strawberry.field(description="The HTTP status the service answered with.")
     retry_at: datetime | None = strawberry.field(description="When to try again, when the service said so.")
+
+
+@strawberry.type(description="One try of an execution.")
+class ExecutionAttempt:
+    """Built from the execution."""
+
+    number: int = strawberry.field(description="The first is 1.")
+    started_at: datetime = strawberry.field(description="When it began.")
+    finished_at: datetime | None = strawberry.field(description="When it ended; null while it is under way.")
+    outcome: str = strawberry.field(description="The status it led to, or the code of the error it met.")
+    provider_status: int | None = strawberry.field(description="The HTTP status the service answered with.")
+    retry_at: datetime | None = strawberry.field(description="When the next one was to begin.")
 
 
 @strawberry.type(
@@ -97,6 +110,35 @@ class Execution(Node):
             return None
         found = await info.context.loaders.grants.load(self.noun.grant_id)
         return Grant.of(found) if found else None
+
+    @strawberry.field(description="Every attempt, in order.")
+    def attempt_log(self) -> list[ExecutionAttempt]:
+        """There is more than one when the service was out of order, or a process went away."""
+        return [
+            ExecutionAttempt(
+                number=each.number,
+                started_at=each.started_at,
+                finished_at=each.finished_at,
+                outcome=each.outcome,
+                provider_status=each.provider_status,
+                retry_at=each.retry_at,
+            )
+            for each in self.noun.attempts
+        ]
+
+    @strawberry.field(description="The question to a person that it waits, or waited, for; null when nobody was asked.")
+    async def approval(self, info: Info) -> Approval | None:
+        """Batched over an answer's executions."""
+        found = await info.context.loaders.approvals_of.load(self.noun.id)
+        return Approval.of(found) if found else None
+
+    @strawberry.field(
+        description="Signed statement of what happened, once it has ended; `mandate audit verify` checks it offline."
+    )
+    async def receipt(self, info: Info) -> JSON | None:
+        """Batched over an answer's executions."""
+        found = await info.context.loaders.receipts.load(self.noun.id)
+        return JSON(found) if found else None
 
     @strawberry.field(description="Why it did not succeed; null when it did, or has not ended.")
     def error(self) -> ExecutionError | None:

@@ -1,6 +1,6 @@
 """Grants, and the checks of a decision."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import strawberry
 
@@ -13,7 +13,33 @@ from schema.connections import Connection
 from schema.context import Info
 from schema.loaders import there
 from schema.node import Node
-from schema.scalars import GrantStatus, PermissionLevel
+from schema.scalars import JSON, ApprovalPolicy, GrantStatus, PermissionLevel
+from schema.standing import StandingApproval
+
+
+@strawberry.type(description="How often a grant may be used.")
+class Budget:
+    """Built from the grant and what was taken."""
+
+    max_executions: int | None = strawberry.field(description="In all; null when that is not limited.")
+    per_day: int | None = strawberry.field(description="Per day of UTC; null when that is not limited.")
+    remaining: int | None = strawberry.field(description="How often it may still be used now.")
+    resets_at: datetime | None = strawberry.field(description="When the day's part comes back.")
+
+
+def _budget(budget: domain.Budget, spent: domain.Spent) -> Budget:
+    left = [
+        max(most - used, 0)
+        for most, used in ((budget.max_executions, spent.in_all), (budget.per_day, spent.today))
+        if most is not None
+    ]
+    midnight = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Budget(
+        max_executions=budget.max_executions,
+        per_day=budget.per_day,
+        remaining=min(left),
+        resets_at=midnight if budget.per_day is not None else None,
+    )
 
 
 @strawberry.type(description="What one agent may do with one connection. Nothing is allowed without one.")
@@ -27,6 +53,15 @@ class Grant(Node):
         description="Qualified names or patterns (`github.*`). Empty means every action the level allows."
     )
     expires_at: datetime | None = strawberry.field(description="When it ends; null when it does not.")
+    approval: ApprovalPolicy = strawberry.field(
+        description="From which effect on a person must approve each execution."
+    )
+    constraints: JSON | None = strawberry.field(
+        description="Argument conditions: JSON Schemas by action name or pattern that the parameters must also satisfy."
+    )
+    is_pinned: bool = strawberry.field(
+        description="Whether it holds only for the definitions of the actions as a person last confirmed them."
+    )
     created_at: datetime = strawberry.field(description="When it was given.")
     last_used_at: datetime | None = strawberry.field(description="When it last allowed something, to the minute.")
 
@@ -39,6 +74,9 @@ class Grant(Node):
             status=noun.status(datetime.now(UTC)),
             permission_level=noun.permission_level,
             allowed_actions=list(noun.allowed_actions),
+            approval=noun.approval,
+            constraints=None if noun.constraints is None else JSON(noun.constraints),
+            is_pinned=noun.digests is not None,
             expires_at=noun.expires_at,
             created_at=noun.created_at,
             last_used_at=noun.last_used_at,
@@ -55,6 +93,18 @@ class Grant(Node):
         """Rows of one tenant refer to rows of the same."""
         found = await info.context.loaders.connections.load(self.noun.connection_id)
         return Connection.of(there(found))
+
+    @strawberry.field(description="How often it may be used; null when it is not limited.")
+    async def budget(self, info: Info) -> Budget | None:
+        """Counted when an execution is admitted, and given back when it had no effect."""
+        if not self.noun.budget.is_limited:
+            return None
+        return _budget(self.noun.budget, await info.context.loaders.spent.load(self.noun.id))
+
+    @strawberry.field(description="Yeses given beforehand, the newest hundred first; ended ones too.")
+    async def standing_approvals(self, info: Info) -> list[StandingApproval]:
+        """Batched over an answer's grants."""
+        return [StandingApproval.of(each) for each in await info.context.loaders.standing_approvals.load(self.noun.id)]
 
     @strawberry.field(description="What it allows today, worked out.")
     async def effective_actions(self, info: Info) -> list[Action]:

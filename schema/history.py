@@ -29,6 +29,8 @@ class AuditEvent(Node):
     connection_id: strawberry.ID | None = strawberry.field(description="The connection it is about.")
     grant_id: strawberry.ID | None = strawberry.field(description="The grant it is about.")
     execution_id: strawberry.ID | None = strawberry.field(description="The execution it is about.")
+    alert_id: strawberry.ID | None = strawberry.field(description="The alert it is about.")
+    webhook_id: strawberry.ID | None = strawberry.field(description="The webhook it is about.")
     reason: str | None = strawberry.field(description="For refusals: the rule that decided.")
     parameters_hash: str | None = strawberry.field(
         description="A keyed hash of the parameters: equal for equal parameters of a tenant, and telling nothing else."
@@ -52,6 +54,8 @@ class AuditEvent(Node):
             connection_id=strawberry.ID(public_id(Kind.CONNECTION, noun.connection_id)) if noun.connection_id else None,
             grant_id=strawberry.ID(public_id(Kind.GRANT, noun.grant_id)) if noun.grant_id else None,
             execution_id=strawberry.ID(public_id(Kind.EXECUTION, noun.execution_id)) if noun.execution_id else None,
+            alert_id=strawberry.ID(public_id(Kind.ALERT, noun.alert_id)) if noun.alert_id else None,
+            webhook_id=strawberry.ID(public_id(Kind.WEBHOOK, noun.webhook_id)) if noun.webhook_id else None,
             reason=noun.reason,
             parameters_hash=noun.parameters_hash.hex() if noun.parameters_hash else None,
             status=noun.status,

@@ -8,12 +8,16 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain.agents import Agent, AgentToken
+from domain.alerts import Alert
+from domain.approvals import Approval
 from domain.callers import Caller
 from domain.catalogue import Integration
 from domain.connections import Connection
 from domain.executions import Execution
-from domain.grants import Grant, Standing
-from resolvers import catalogue, things
+from domain.grants import Grant, Spent, Standing
+from domain.json import JsonObject
+from domain.standing import StandingApproval
+from resolvers import alerts, applications, approvals, catalogue, grants, receipts, standing, things
 from resolvers.services import Services
 
 Found = TypeVar("Found")
@@ -53,12 +57,46 @@ class Loaders:
         return self._by_id(things.executions)
 
     @cached_property
+    def approvals_of(self) -> "DataLoader[UUID, Approval | None]":
+        """Approvals by execution."""
+        return self._by_id(approvals.of_executions)
+
+    @cached_property
+    def alerts(self) -> "DataLoader[UUID, Alert | None]":
+        """Alerts by id."""
+        return self._by_id(alerts.by_ids)
+
+    @cached_property
+    def receipts(self) -> "DataLoader[UUID, JsonObject | None]":
+        """Receipts by execution."""
+        return self._by_id(receipts.receipts)
+
+    @cached_property
+    def standing_approvals(self) -> "DataLoader[UUID, list[StandingApproval]]":
+        """Standing approvals by grant."""
+        return self._by_id(standing.of_grants)
+
+    @cached_property
+    def spent(self) -> "DataLoader[UUID, Spent]":
+        """What was taken from budgets, by grant."""
+        return self._by_id(grants.spent)
+
+    @cached_property
     def switched_off(self) -> "DataLoader[str, bool]":
         """Whether the tenant has switched an integration off."""
 
         async def load(slugs: list[str]) -> list[bool]:
             off = await catalogue.switched_off(self._services, self._caller)
             return [slug in off for slug in slugs]
+
+        return DataLoader(load, cache=False)
+
+    @cached_property
+    def applications(self) -> "DataLoader[str, applications.InUse | None]":
+        """The OAuth application in use, by integration."""
+
+        async def load(slugs: list[str]) -> list[applications.InUse | None]:
+            return await applications.applications_in_use(self._services, self._caller, slugs)
 
         return DataLoader(load, cache=False)
 

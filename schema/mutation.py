@@ -1,79 +1,99 @@
 """Acting. Every mutation takes one input and answers with what it did, or with why not."""
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Annotated, ParamSpec, TypeVar, cast
+from typing import Annotated, cast
 
 import strawberry
 
 from domain.connections import Connection as ConnectionNoun
+from domain.connections import ConnectionChanges
 from domain.errors import InvalidInput, Refusal
-from domain.grants import PermissionLevel
+from domain.executions import ExecutionMode
+from domain.grants import ApprovalPolicy, Budget, PermissionLevel
 from domain.ids import Kind, read_id
 from domain.json import Json
-from resolvers import agents, catalogue, connections, executions, grants
+from domain.secrets import Secret
+from resolvers import (
+    agents,
+    applications,
+    approvals,
+    catalogue,
+    connect_tokens,
+    connections,
+    executions,
+    grants,
+    standing,
+)
 from schema.agents import Agent, AgentToken
-from schema.catalogue import Integration
+from schema.alerts import AlertMutation
+from schema.applications import SetAuthConfigInput, SetAuthConfigPayload
+from schema.approvals import Approval
+from schema.catalogue import AuthConfig, Integration
 from schema.connections import Connection, ConnectSession
 from schema.context import Info
 from schema.errors import error_of, provider_refused
 from schema.executions import Execution
 from schema.grants import Grant
 from schema.inputs import (
+    BudgetInput,
+    CancelExecutionInput,
     ConnectInput,
     CreateAgentInput,
     CreateAgentTokenInput,
+    CreateConnectTokenInput,
     CreateGrantInput,
+    CreateStandingApprovalInput,
+    DecideApprovalInput,
     DisconnectInput,
+    ExecuteBatchInput,
     ExecuteInput,
+    ResolveExecutionInput,
     RevokeAgentTokenInput,
     RevokeGrantInput,
+    RevokeStandingApprovalInput,
+    RotateAgentTokenInput,
     SetAgentFrozenInput,
+    SetGrantSuspendedInput,
     SetIntegrationEnabledInput,
+    SetTenantFrozenInput,
     TestConnectionInput,
+    UpdateConnectionInput,
     UpdateGrantInput,
 )
 from schema.payloads import (
+    CancelExecutionPayload,
     ConnectPayload,
     CreateAgentPayload,
     CreateAgentTokenPayload,
+    CreateConnectTokenPayload,
     CreateGrantPayload,
+    CreateStandingApprovalPayload,
+    DecideApprovalPayload,
     DisconnectPayload,
+    ExecuteBatchPayload,
     ExecutePayload,
-    Payload,
+    ResolveExecutionPayload,
     RevokeAgentTokenPayload,
     RevokeGrantPayload,
+    RevokeStandingApprovalPayload,
+    RotateAgentTokenPayload,
     SetAgentFrozenPayload,
+    SetGrantSuspendedPayload,
     SetIntegrationEnabledPayload,
+    SetTenantFrozenPayload,
     TestConnectionPayload,
+    UpdateConnectionPayload,
     UpdateGrantPayload,
 )
-
-P = ParamSpec("P")
-Answer = TypeVar("Answer", bound=Payload)
-Act = Callable[P, Awaitable[Answer]]
+from schema.refusing import refusing as _refusing
+from schema.standing import StandingApproval
+from schema.tools import ExecuteToolPayload, execute_tool
+from schema.webhooks import WebhookMutation
 
 _input = strawberry.argument(description="Everything it needs.")
 
 
-def _refusing(payload: type[Answer]) -> Callable[[Act[P, Answer]], Act[P, Answer]]:
-    """A refusal becomes the payload's `errors`."""
-
-    def decorate(act: Act[P, Answer]) -> Act[P, Answer]:
-        @wraps(act)
-        async def answer(*args: P.args, **kwargs: P.kwargs) -> Answer:
-            try:
-                return await act(*args, **kwargs)
-            except Refusal as refusal:
-                return payload(errors=[error_of(refusal)])
-
-        return answer
-
-    return decorate
-
-
 @strawberry.type(description="Acting.")
-class Mutation:
+class Mutation(AlertMutation, WebhookMutation):
     """One field per act."""
 
     @strawberry.mutation(description="Offer an integration to the tenant, or stop offering it. For admins.")
@@ -86,6 +106,18 @@ class Mutation:
             info.context.services, info.context.caller, input.slug, is_enabled=input.is_enabled
         )
         return SetIntegrationEnabledPayload(integration=Integration.of(found))
+
+    @strawberry.mutation(
+        description="Bring the tenant's own OAuth application. The secret is write-only. Connections that are there "
+        "keep the application they were made with. For admins."
+    )
+    @_refusing(SetAuthConfigPayload)
+    async def set_auth_config(self, info: Info, input: Annotated[SetAuthConfigInput, _input]) -> SetAuthConfigPayload:
+        """Holds for connections made from now on."""
+        found = await applications.set_auth_config(
+            info.context.services, info.context.caller, input.integration, input.client_id, Secret(input.client_secret)
+        )
+        return SetAuthConfigPayload(auth_config=AuthConfig.of(found))
 
     @strawberry.mutation(
         description="Begin OAuth, or store an API key after testing it. With `connection`, reconnect in place."
@@ -108,6 +140,44 @@ class Mutation:
         if isinstance(made, ConnectionNoun):
             return ConnectPayload(connection=Connection.of(made))
         return ConnectPayload(session=ConnectSession.of(made))
+
+    @strawberry.mutation(
+        description="For another front end: a short-lived token that lets one person connect one account, without a "
+        "caller's token in the browser."
+    )
+    @_refusing(CreateConnectTokenPayload)
+    async def create_connect_token(
+        self, info: Info, input: Annotated[CreateConnectTokenInput, _input]
+    ) -> CreateConnectTokenPayload:
+        """Ask for it on your server; it is shown once."""
+        wanted = connect_tokens.NewConnectToken(
+            external_user_id=input.external_user_id,
+            integrations=input.integrations,
+            actions=input.actions,
+            allowed_origins=input.allowed_origins,
+            redirect_uri=input.redirect_uri,
+            expires_in_seconds=600 if input.expires_in_seconds is None else input.expires_in_seconds,
+        )
+        made = await connect_tokens.create_connect_token(info.context.services, info.context.caller, wanted)
+        return CreateConnectTokenPayload(token=made.text.reveal(), connect_url=made.url, expires_at=made.expires_at)
+
+    @strawberry.mutation(description="Name a connection, make it the default, stop or resume its use. For admins.")
+    @_refusing(UpdateConnectionPayload)
+    async def update_connection(
+        self, info: Info, input: Annotated[UpdateConnectionInput, _input]
+    ) -> UpdateConnectionPayload:
+        """Holds from the next execution on."""
+        changes = ConnectionChanges(
+            label=None if input.label is strawberry.UNSET else input.label,
+            takes_label_away=input.label is None,
+            is_default=input.is_default,
+            is_enabled=input.is_enabled,
+        )
+        connection_id = read_id(Kind.CONNECTION, input.id, "input", "id")
+        changed = await connections.update_connection(
+            info.context.services, info.context.caller, connection_id, changes
+        )
+        return UpdateConnectionPayload(connection=Connection.of(changed))
 
     @strawberry.mutation(description="Ask the service whether the credential still works.")
     @_refusing(TestConnectionPayload)
@@ -151,6 +221,44 @@ class Mutation:
         issued = await agents.create_agent_token(info.context.services, info.context.caller, agent_id, input.expires_at)
         return CreateAgentTokenPayload(token=issued.text.reveal(), agent_token=AgentToken.of(issued.token))
 
+    @strawberry.mutation(description="Say yes beforehand to the next few executions of one action under one grant.")
+    @_refusing(CreateStandingApprovalPayload)
+    async def create_standing_approval(
+        self, info: Info, input: Annotated[CreateStandingApprovalInput, _input]
+    ) -> CreateStandingApprovalPayload:
+        """For admins; agents never."""
+        wish = standing.Wish(
+            grant_id=read_id(Kind.GRANT, input.grant, "input", "grant"),
+            action=input.action,
+            conditions=cast(Json, input.conditions),
+            max_uses=input.max_uses,
+            expires_at=input.expires_at,
+        )
+        made = await standing.create_standing_approval(info.context.services, info.context.caller, wish)
+        return CreateStandingApprovalPayload(standing_approval=StandingApproval.of(made))
+
+    @strawberry.mutation(description="Take a yes back that was given beforehand; what it has let through goes on.")
+    @_refusing(RevokeStandingApprovalPayload)
+    async def revoke_standing_approval(
+        self, info: Info, input: Annotated[RevokeStandingApprovalInput, _input]
+    ) -> RevokeStandingApprovalPayload:
+        """For admins."""
+        id = read_id(Kind.STANDING_APPROVAL, input.id, "input", "id")
+        ended = await standing.revoke_standing_approval(info.context.services, info.context.caller, id)
+        return RevokeStandingApprovalPayload(standing_approval=StandingApproval.of(ended))
+
+    @strawberry.mutation(description="A new key in place of another one, which works on for `graceSeconds`.")
+    @_refusing(RotateAgentTokenPayload)
+    async def rotate_agent_token(
+        self, info: Info, input: Annotated[RotateAgentTokenInput, _input]
+    ) -> RotateAgentTokenPayload:
+        """For admins."""
+        token_id = read_id(Kind.AGENT_TOKEN, input.id, "input", "id")
+        issued = await agents.rotate_agent_token(
+            info.context.services, info.context.caller, token_id, input.grace_seconds or 0
+        )
+        return RotateAgentTokenPayload(token=issued.text.reveal(), agent_token=AgentToken.of(issued.token))
+
     @strawberry.mutation(description="End a key, from the next request on.")
     @_refusing(RevokeAgentTokenPayload)
     async def revoke_agent_token(
@@ -168,23 +276,29 @@ class Mutation:
     ) -> SetAgentFrozenPayload:
         """Holds from the next execution on."""
         agent_id = read_id(Kind.AGENT, input.id, "input", "id")
-        agent = await agents.set_agent_frozen(
+        agent, ended = await agents.set_agent_frozen(
             info.context.services, info.context.caller, agent_id, is_frozen=input.is_frozen
         )
-        return SetAgentFrozenPayload(agent=Agent.of(agent))
+        return SetAgentFrozenPayload(agent=Agent.of(agent), cancelled_executions=len(ended))
+
+    @strawberry.mutation(description="Stop everything: nobody of the tenant executes anything until it is lifted.")
+    @_refusing(SetTenantFrozenPayload)
+    async def set_tenant_frozen(
+        self, info: Info, input: Annotated[SetTenantFrozenInput, _input]
+    ) -> SetTenantFrozenPayload:
+        """Says what it called off, and what was under way and could not be."""
+        done = await agents.set_tenant_frozen(
+            info.context.services, info.context.caller, is_frozen=input.is_frozen, reason=input.reason
+        )
+        return SetTenantFrozenPayload(
+            is_frozen=done.is_frozen, cancelled_executions=done.cancelled, running_executions=done.running
+        )
 
     @strawberry.mutation(description="Let an agent use a connection, up to a level.")
     @_refusing(CreateGrantPayload)
     async def create_grant(self, info: Info, input: Annotated[CreateGrantInput, _input]) -> CreateGrantPayload:
         """For admins."""
-        wanted = grants.NewGrant(
-            agent_id=read_id(Kind.AGENT, input.agent, "input", "agent"),
-            connection_id=read_id(Kind.CONNECTION, input.connection, "input", "connection"),
-            permission_level=input.permission_level or PermissionLevel.READ_ONLY,
-            allowed_actions=input.allowed_actions,
-            expires_at=input.expires_at,
-        )
-        made = await grants.create_grant(info.context.services, info.context.caller, wanted)
+        made = await grants.create_grant(info.context.services, info.context.caller, new_grant(input))
         return CreateGrantPayload(grant=Grant.of(made))
 
     @strawberry.mutation(description="Change a grant; what is not given stays.")
@@ -196,6 +310,12 @@ class Mutation:
             allowed_actions=input.allowed_actions,
             expires_at=input.expires_at or None,
             lifts_expiry=input.expires_at is None,
+            approval=input.approval,
+            constraints=None if input.constraints is strawberry.UNSET else cast(Json, input.constraints),
+            lifts_constraints=input.constraints is None,
+            budget=_budget(input.budget) if input.budget else None,
+            lifts_budget=input.budget is None,
+            pins_definitions=input.pin_definitions,
         )
         grant_id = read_id(Kind.GRANT, input.id, "input", "id")
         changed = await grants.update_grant(info.context.services, info.context.caller, grant_id, changes)
@@ -209,20 +329,115 @@ class Mutation:
         ended = await grants.revoke_grant(info.context.services, info.context.caller, grant_id)
         return RevokeGrantPayload(grant=Grant.of(ended))
 
+    @strawberry.mutation(description="Let a grant allow nothing for a while, or let it hold again.")
+    @_refusing(SetGrantSuspendedPayload)
+    async def set_grant_suspended(
+        self, info: Info, input: Annotated[SetGrantSuspendedInput, _input]
+    ) -> SetGrantSuspendedPayload:
+        """What waits under it is called off."""
+        grant_id = read_id(Kind.GRANT, input.id, "input", "id")
+        changed = await grants.set_grant_suspended(
+            info.context.services, info.context.caller, grant_id, is_suspended=input.is_suspended
+        )
+        return SetGrantSuspendedPayload(grant=Grant.of(changed))
+
     @strawberry.mutation(description="Run one action of a connected account.")
     @_refusing(ExecutePayload)
     async def execute(self, info: Info, input: Annotated[ExecuteInput, _input]) -> ExecutePayload:
-        """Answers with the finished execution."""
-        connection = input.connection
-        request = executions.Request(
-            action=input.action,
-            parameters=cast(Json, input.parameters),
-            connection_id=read_id(Kind.CONNECTION, connection, "input", "connection") if connection else None,
-            idempotency_key=_one_key(input.idempotency_key, info.context.idempotency_key),
-            deadline_seconds=input.deadline_seconds,
-        )
+        """Answers with the finished execution, or with one that waits: `mode` and the grant's `approval` decide."""
+        request = execution_request(input, info.context.idempotency_key)
         execution = await executions.execute(info.context.services, info.context.caller, request)
         return ExecutePayload(execution=Execution.of(execution))
+
+    @strawberry.mutation(description="Run up to a hundred actions at once, each with its own fate.")
+    @_refusing(ExecuteBatchPayload)
+    async def execute_batch(self, info: Info, input: Annotated[ExecuteBatchInput, _input]) -> ExecuteBatchPayload:
+        """In the order given."""
+        requests = [execution_request(each, None) for each in input.executions]
+        done = await executions.execute_batch(info.context.services, info.context.caller, requests)
+        results = [
+            ExecutePayload(errors=[error_of(each)])
+            if isinstance(each, Refusal)
+            else ExecutePayload(execution=Execution.of(each))
+            for each in done
+        ]
+        return ExecuteBatchPayload(results=results)
+
+    execute_tool: ExecuteToolPayload = strawberry.mutation(
+        resolver=execute_tool, description="Run a call as a model made it, in its vendor's shape."
+    )
+
+    @strawberry.mutation(description="Call an execution off. What was sent already cannot be called back.")
+    @_refusing(CancelExecutionPayload)
+    async def cancel_execution(
+        self, info: Info, input: Annotated[CancelExecutionInput, _input]
+    ) -> CancelExecutionPayload:
+        """A running one may take a few seconds to end: follow it."""
+        execution_id = read_id(Kind.EXECUTION, input.id, "input", "id")
+        ended = await executions.cancel_execution(info.context.services, info.context.caller, execution_id)
+        return CancelExecutionPayload(execution=Execution.of(ended))
+
+    @strawberry.mutation(description="A person settles UNKNOWN after looking at the service. For admins.")
+    @_refusing(ResolveExecutionPayload)
+    async def resolve_execution(
+        self, info: Info, input: Annotated[ResolveExecutionInput, _input]
+    ) -> ResolveExecutionPayload:
+        """`whatToCheck` says what to look for."""
+        settled = await executions.resolve_execution(
+            info.context.services,
+            info.context.caller,
+            read_id(Kind.EXECUTION, input.id, "input", "id"),
+            has_happened=input.happened,
+            note=input.note,
+        )
+        return ResolveExecutionPayload(execution=Execution.of(settled))
+
+    @strawberry.mutation(description="Say yes or no to an execution that waits for a person. For admins, never agents.")
+    @_refusing(DecideApprovalPayload)
+    async def decide_approval(self, info: Info, input: Annotated[DecideApprovalInput, _input]) -> DecideApprovalPayload:
+        """The yes is for exactly what `planHash` names, once."""
+        decided = await approvals.decide_approval(
+            info.context.services,
+            info.context.caller,
+            read_id(Kind.APPROVAL, input.id, "input", "id"),
+            approve=input.approve,
+            plan_hash=input.plan_hash,
+            reason=input.reason,
+        )
+        return DecideApprovalPayload(approval=Approval.of(decided))
+
+
+def execution_request(given: ExecuteInput, key_header: str | None) -> executions.Request:
+    """What is asked, from its input. Raises a Refusal for what cannot be meant."""
+    connection = given.connection
+    return executions.Request(
+        action=given.action,
+        parameters=cast(Json, given.parameters),
+        connection_id=read_id(Kind.CONNECTION, connection, "input", "connection") if connection else None,
+        idempotency_key=_one_key(given.idempotency_key, key_header),
+        deadline_seconds=given.deadline_seconds,
+        mode=given.mode or ExecutionMode.WAIT,
+        plan_hash=given.plan_hash,
+    )
+
+
+def new_grant(given: CreateGrantInput) -> grants.NewGrant:
+    """What is to be granted, from its input."""
+    return grants.NewGrant(
+        agent_id=read_id(Kind.AGENT, given.agent, "input", "agent"),
+        connection_id=read_id(Kind.CONNECTION, given.connection, "input", "connection"),
+        permission_level=given.permission_level or PermissionLevel.READ_ONLY,
+        allowed_actions=given.allowed_actions,
+        expires_at=given.expires_at,
+        approval=given.approval or ApprovalPolicy.DESTRUCTIVE,
+        constraints=cast(Json, given.constraints),
+        budget=_budget(given.budget) if given.budget else Budget(),
+        pins_definitions=given.pin_definitions,
+    )
+
+
+def _budget(given: BudgetInput) -> Budget:
+    return Budget(given.max_executions, given.per_day)
 
 
 def _one_key(given: str | None, header: str | None) -> str | None:

@@ -11,18 +11,53 @@ from domain.errors import NotFound
 from domain.history import Interest, cursor_of, position_of
 from domain.ids import Kind, read_id
 from domain.pages import page_size
-from resolvers import agents, catalogue, connections, executions, grants, history, things, viewer
+from resolvers import (
+    agents,
+    alerts,
+    approvals,
+    catalogue,
+    connections,
+    executions,
+    grants,
+    history,
+    recommending,
+    searching,
+    things,
+    viewer,
+    webhooks,
+)
+from resolvers import usage as figures
 from resolvers.services import Services
 from schema.agents import Agent
+from schema.alerts import Alert, AlertQuery
+from schema.approvals import Approval
 from schema.catalogue import Action, Integration
 from schema.connections import Connection, ConnectSession
 from schema.context import Info
 from schema.executions import Execution
+from schema.finding import ActionMatch, BusinessProfileInput, IntegrationRecommendation
 from schema.grants import Grant
 from schema.history import AuditEvent
+from schema.inputs import CreateGrantInput, ExecuteInput
+from schema.mutation import execution_request, new_grant
 from schema.node import Node
 from schema.pages import Counted, Stream, counted, cut, id_cursor, id_in, name_cursor, stream
-from schema.scalars import After, ConnectionStatus, Effect, ExecutionStatus, First, IntegrationCategory, Search
+from schema.plans import ExecutionPlan, GrantPreview
+from schema.scalars import (
+    After,
+    ApprovalStatus,
+    ConnectionStatus,
+    Effect,
+    ExecutionStatus,
+    First,
+    IntegrationCategory,
+    Search,
+    UsageDimension,
+    UsageInterval,
+)
+from schema.tools import ToolDefinition, tool_definitions
+from schema.usage import UsageBucket, UsageShare
+from schema.webhooks import Webhook, WebhookQuery
 
 _Slug = Annotated[str, strawberry.argument(description="As in the catalogue.")]
 _Id = Annotated[strawberry.ID, strawberry.argument(description="Any id you were given.")]
@@ -45,8 +80,20 @@ _WithEffects = Annotated[
 OfTypes = Annotated[
     list[str] | None, strawberry.argument(description="Only these types, by name or family (`execution.*`).")
 ]
+_WithApproval = Annotated[
+    ApprovalStatus | None, strawberry.argument(description="Only those that stand so; null for all.")
+]
+_AsAgent = Annotated[strawberry.ID | None, strawberry.argument(description="Decide as for this agent. For admins.")]
+_Words = Annotated[str, strawberry.argument(description="What is to be done, in your own words.")]
+_Best = Annotated[int | None, strawberry.argument(description="How many at most, 1 to 50; null means 10.")]
+_profile = strawberry.argument(description="What the business says about itself.")
+_input = strawberry.argument(description="As for the mutation.")
 _Since = Annotated[datetime | None, strawberry.argument(description="Not before this moment.")]
 _Until = Annotated[datetime | None, strawberry.argument(description="Before this moment.")]
+_From = Annotated[datetime, strawberry.argument(description="Not before this moment.")]
+_UntilOrNow = Annotated[datetime | None, strawberry.argument(description="Before this moment; now without it.")]
+_Interval = Annotated[UsageInterval | None, strawberry.argument(description="How long a bucket is.")]
+_By = Annotated[UsageDimension, strawberry.argument(description="What to tell apart.")]
 
 
 @strawberry.type(description="Who is asking.")
@@ -76,7 +123,7 @@ class Gateway:
 
 
 @strawberry.type(description="Reading.")
-class Query:
+class Query(AlertQuery, WebhookQuery):
     """One field per question."""
 
     @strawberry.field(description="Who is asking, and what they may ask.")
@@ -142,6 +189,23 @@ class Query:
         found = catalogue.action(info.context.services, info.context.caller, slug)
         return Action.of(found) if found else None
 
+    @strawberry.field(description='Business language in, actions out: "deploy my app". What the viewer may do first.')
+    async def search_actions(self, info: Info, query: _Words, first: _Best = 10) -> list[ActionMatch]:
+        """Ranked in memory; one round trip for each service that was found."""
+        context = info.context
+        found = await searching.search_actions(
+            context.services, context.caller, query, 10 if first is None else first, context.loaders.standings.load_many
+        )
+        return [ActionMatch.of(each) for each in found]
+
+    @strawberry.field(description="Which services a business needs, and why.")
+    def recommend_integrations(
+        self, info: Info, profile: Annotated[BusinessProfileInput, _profile]
+    ) -> list[IntegrationRecommendation]:
+        """From memory."""
+        found = recommending.recommend_integrations(info.context.services, info.context.caller, profile.profile())
+        return [IntegrationRecommendation.of(each) for each in found]
+
     @strawberry.field(description="The tenant's connected accounts, newest first.")
     async def connections(
         self,
@@ -190,6 +254,10 @@ class Query:
         )
         return counted(page, Grant.of, lambda each: id_cursor(each.id))
 
+    tool_definitions: list[ToolDefinition] = strawberry.field(
+        resolver=tool_definitions, description="What the viewer may run now, in the shape that a model's vendor takes."
+    )
+
     @strawberry.field(description="What was executed, newest first.")
     async def executions(
         self,
@@ -220,6 +288,77 @@ class Query:
             info.context.services, info.context.caller, page_size(first), id_in(after), wanted
         )
         return stream(page, Execution.of, lambda each: id_cursor(each.id))
+
+    @strawberry.field(description="What waits, or waited, for a person's yes, newest first.")
+    async def approvals(
+        self, info: Info, first: First = 50, after: After = None, status: _WithApproval = ApprovalStatus.PENDING
+    ) -> Stream[Approval]:
+        """An agent sees those of its own executions. null asks for all of them."""
+        page = await approvals.approvals(
+            info.context.services, info.context.caller, page_size(first), id_in(after), status
+        )
+        return stream(page, Approval.of, lambda each: id_cursor(each.id))
+
+    @strawberry.field(
+        description="What `execute` would do, without doing it. As oneself, or for an admin as one of the agents: the "
+        'answer to "why not?".'
+    )
+    async def plan_execution(
+        self, info: Info, input: Annotated[ExecuteInput, _input], agent: _AsAgent = None
+    ) -> ExecutionPlan:
+        """No call leaves the gateway."""
+        plan = await executions.plan_execution(
+            info.context.services,
+            info.context.caller,
+            execution_request(input, None),
+            read_id(Kind.AGENT, agent, "agent") if agent else None,
+        )
+        return ExecutionPlan.of(plan)
+
+    @strawberry.field(description="What a grant would allow, before it is made, and why not the rest.")
+    async def preview_grant(self, info: Info, input: Annotated[CreateGrantInput, _input]) -> GrantPreview:
+        """For admins."""
+        return GrantPreview.of(await grants.preview_grant(info.context.services, info.context.caller, new_grant(input)))
+
+    @strawberry.field(
+        description="How much was executed, by hour or day of UTC, oldest first. Each execution counts where it ended, "
+        "as it ended; hours and days without any are there too. Those at either end may be cut."
+    )
+    async def usage(
+        self,
+        info: Info,
+        since: _From,
+        until: _UntilOrNow = None,
+        interval: _Interval = UsageInterval.DAY,
+        integration: OfIntegration = None,
+        agent: OfAgent = None,
+    ) -> list[UsageBucket]:
+        """One statement."""
+        found = await figures.usage(
+            info.context.services,
+            info.context.caller,
+            since,
+            until,
+            interval or UsageInterval.DAY,
+            integration,
+            read_id(Kind.AGENT, agent, "agent") if agent else None,
+        )
+        return [UsageBucket.of(each) for each in found]
+
+    @strawberry.field(description="Whose executions they were: the largest shares first. At most 366 days at once.")
+    async def usage_breakdown(
+        self, info: Info, by: _By, since: _From, until: _UntilOrNow = None, first: First = 20
+    ) -> list[UsageShare]:
+        """One statement."""
+        found = await figures.usage_breakdown(
+            info.context.services,
+            info.context.caller,
+            by,
+            since,
+            until,
+            page_size(first),
+        )
+        return [UsageShare.of(each) for each in found]
 
     @strawberry.field(description="The tenant's history, newest first.")
     async def audit_events(
@@ -295,6 +434,11 @@ async def _execution(services: Services, caller: Caller, text: str) -> Node | No
     return Execution.of(found) if found else None
 
 
+async def _approval(services: Services, caller: Caller, text: str) -> Node | None:
+    [found] = await approvals.by_ids(services, caller, [read_id(Kind.APPROVAL, text)])
+    return Approval.of(found) if found else None
+
+
 async def _session(services: Services, caller: Caller, text: str) -> Node | None:
     found = await things.session(services, caller, read_id(Kind.CONNECT_SESSION, text))
     return ConnectSession.of(found) if found else None
@@ -305,11 +449,24 @@ async def _event(services: Services, caller: Caller, text: str) -> Node | None:
     return AuditEvent.of(found) if found else None
 
 
+async def _alert(services: Services, caller: Caller, text: str) -> Node | None:
+    [found] = await alerts.by_ids(services, caller, [read_id(Kind.ALERT, text)])
+    return Alert.of(found) if found else None
+
+
+async def _webhook(services: Services, caller: Caller, text: str) -> Node | None:
+    found = await webhooks.webhook(services, caller, read_id(Kind.WEBHOOK, text))
+    return Webhook.of(found) if found else None
+
+
 _FINDERS: dict[Kind, Callable[[Services, Caller, str], Awaitable[Node | None]]] = {
     Kind.AGENT: _agent,
     Kind.CONNECTION: _connection,
     Kind.GRANT: _grant,
     Kind.EXECUTION: _execution,
+    Kind.APPROVAL: _approval,
     Kind.CONNECT_SESSION: _session,
     Kind.EVENT: _event,
+    Kind.ALERT: _alert,
+    Kind.WEBHOOK: _webhook,
 }

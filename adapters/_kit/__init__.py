@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, AliasPath, AwareDatetime, BeforeValidator, Field, computed_field, field_validator
 
-from adapters._kit.action import Part, action
+from adapters._kit.action import NotDone, Part, action
 from adapters._kit.call import Answer, Call, given
 from adapters._kit.result import Result
 from domain.catalogue import Effect
@@ -20,10 +20,11 @@ __all__ = [
     "Field",
     "Result",
     "action",
-    # What some need: answers beside JSON, only what was given, nested parameters.
+    # What some need: answers beside JSON, only what was given, nested parameters, the certain no of a probe.
     "Answer",
     "given",
     "Part",
+    "NotDone",
     # pydantic's words for a result whose fields the service names or shapes otherwise.
     "AliasChoices",
     "AliasPath",

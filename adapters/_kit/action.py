@@ -22,13 +22,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from pydantic_core import PydanticSerializationError, to_json
 
 from adapters._kit.call import Call
-from domain.catalogue import Effect
+from domain.catalogue import Effect, Probed
 from domain.errors import ProviderProblem, Violation
 from domain.json import Json, JsonObject, canonical
 
 Deed = Callable[..., Awaitable[object]]
 
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Part(BaseModel):
@@ -46,16 +46,29 @@ class ActionDefinition:
     scopes: tuple[str, ...]
     is_idempotent: bool
     look_for: str
+    probe: Deed | None = None
+
+
+class NotDone:
+    """What a probe answers when it is certain that nothing was done: rarely can it be."""
 
 
 def action(
-    *, effect: Effect, scopes: tuple[str, ...] = (), idempotent: bool | None = None, look_for: str = ""
+    *,
+    effect: Effect,
+    scopes: tuple[str, ...] = (),
+    idempotent: bool | None = None,
+    look_for: str = "",
+    probe: Deed | None = None,
 ) -> Callable[[Deed], ActionDefinition]:
     """Declare an action.
 
     `scopes`: all are needed, the narrowest that suffice. `idempotent`: doing it twice is like doing it
     once, or the service recognises our key; reading always is. `look_for`: what a person looks for at the
-    service when the answer was lost; every action that is not READ must say.
+    service when the answer was lost; every action that is not READ must say. `probe`: looks for that by itself. It
+    takes the call, whose key is that of the lost one, and whichever of the action's parameters it names; it only
+    reads. It answers with the action's result when it found it, with None when that proves nothing, and with
+    `NotDone()` when it is certain.
     """
 
     def declare(deed: Deed) -> ActionDefinition:
@@ -65,7 +78,9 @@ def action(
             )
         if effect is Effect.READ and idempotent is False:
             raise TypeError(f"{deed.__name__} reads, so it is idempotent")
-        return ActionDefinition(deed, effect, scopes, effect is Effect.READ or bool(idempotent), look_for)
+        if probe is not None and (effect is Effect.READ or not _named_by(probe) <= _named_by(deed)):
+            raise TypeError(f"the probe of {deed.__name__} looks for an effect, by parameters that the action has")
+        return ActionDefinition(deed, effect, scopes, effect is Effect.READ or bool(idempotent), look_for, probe)
 
     return declare
 
@@ -88,6 +103,11 @@ class TypedAction:
     def what_to_check(self) -> str:
         """The sentence for a person who must find out whether it happened."""
         return f"Look at {self._service} for {self._definition.look_for}."
+
+    @property
+    def has_probe(self) -> bool:
+        """Whether it can look for its own effect."""
+        return self._definition.probe is not None
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -159,6 +179,19 @@ class TypedAction:
             raise
         return cast(Json, self._answer.dump_python(answer, mode="json", by_alias=True))
 
+    async def probe(self, call: Call, parameters: Json) -> Probed | None:
+        """Look for the effect of a run with the call's key. None when nothing is proved. Raises ProviderProblem."""
+        look = self._definition.probe
+        if look is None:
+            return None
+        model = self._read(parameters)
+        found = await look(call, **{name: getattr(model, name) for name in _named_by(look)})
+        if found is None:
+            return None
+        if isinstance(found, NotDone):
+            return Probed(has_happened=False)
+        return Probed(has_happened=True, result=cast(Json, self._answer.dump_python(found, mode="json", by_alias=True)))
+
     def _read(self, parameters: Json) -> BaseModel:
         return self._model.model_validate_json(to_json(parameters), strict=True)
 
@@ -169,6 +202,11 @@ class TypedAction:
             near = difflib.get_close_matches(str(location[-1]), list(self._model.model_fields), n=1)
             message = "There is no such parameter." + (f" Did you mean `{near[0]}`?" if near else "")
         return Violation(_pointer(location), message)
+
+
+def _named_by(deed: Deed) -> set[str]:
+    """The parameters after the call."""
+    return set(list(inspect.signature(deed).parameters)[1:])
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

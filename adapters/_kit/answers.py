@@ -60,10 +60,12 @@ def problem_of(manifest: Manifest, incoming: Incoming) -> ProviderProblem | None
     if incoming.status >= 300:
         message = f"{manifest.name} wanted to redirect the call (status {incoming.status}); it was not followed."
         return Rejected(message, status=incoming.status)
-    if manifest.answers.success is None:
+    success, failure = manifest.answers.success, manifest.answers.failure
+    if success is None and failure is None:
         return None
     body = parse(incoming, manifest.name)
-    return None if find(body, manifest.answers.success) is True else _judge(manifest, incoming, body)
+    is_yes = (success is None or find(body, success) is True) and (failure is None or not find(body, failure))
+    return None if is_yes else _judge(manifest, incoming, body)
 
 
 def _judge(manifest: Manifest, incoming: Incoming, body: Json) -> ProviderProblem:

@@ -128,6 +128,10 @@ class Call:
         """See the class."""
         return self._trail.has_acted
 
+    def may_have_acted(self) -> None:
+        """An answer told that something may have changed, although it was not a yes."""
+        self._trail.has_acted = True
+
     def on(self, host: str, /) -> Self:
         """The same run at another host of the service, one of `[http.hosts]`; "" is the one at `base_url`.
 

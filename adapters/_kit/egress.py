@@ -95,6 +95,11 @@ class Egress:
         return any(address in network for network in self.allow_networks if network.version == address.version)
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is written as an address, and not as a name."""
+    return _read(host) is not None
+
+
 def not_public(address: Address) -> str | None:
     """Why an address is not on the public internet, or None when it is.
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from uuid import UUID
@@ -25,6 +25,7 @@ from domain.catalogue import (
     Identity,
     OAuthApplication,
     Permission,
+    Probed,
     Refreshing,
     Tier,
 )
@@ -135,23 +136,43 @@ class FolderIntegration:
     @cached_property
     def oauth(self) -> OAuthApplication | None:
         """Our application at the service; None when there is none to act as."""
-        flow, override, box = self._manifest.oauth2, self._override, self._manifest.sandbox
-        if flow is None:
-            return None
+        override, box = self._override, self._manifest.sandbox
         if self._sandbox_url is not None and box is not None:
             addresses = (self._sandbox_url + box.authorize, self._sandbox_url + box.token)
-            client = (box.client_id, Secret(box.client_secret))
-        elif (
-            override.client_id and override.client_secret and (override.authorize_url or "{" not in flow.authorize_url)
-        ):
-            addresses = (override.authorize_url or flow.authorize_url, override.token_url or flow.token_url)
-            client = (override.client_id, override.client_secret)
-        else:
+            return self._application(addresses, (box.client_id, Secret(box.client_secret)))
+        if override.client_id and override.client_secret:
+            return self._application(self._addresses, (override.client_id, override.client_secret))
+        return None
+
+    @property
+    def takes_applications(self) -> bool:
+        """Not the simulated service, and not one whose calls are signed by the application itself."""
+        flow = self._manifest.oauth2
+        return flow is not None and flow.account_header is None and self._sandbox_url is None
+
+    def oauth_as(self, client_id: str, client_secret: Secret) -> OAuthApplication | None:
+        """As a tenant's own application."""
+        if not self.takes_applications:
+            return None
+        application = self._application(self._addresses, (client_id, client_secret))
+        return application and replace(application, is_tenant_owned=True)
+
+    @property
+    def _addresses(self) -> tuple[str, str] | None:
+        """Where the real service authorises and gives tokens; None while a part of it is for the operator to say."""
+        flow, override = self._manifest.oauth2, self._override
+        if flow is None or not (override.authorize_url or "{" not in flow.authorize_url):
+            return None
+        return override.authorize_url or flow.authorize_url, override.token_url or flow.token_url
+
+    def _application(self, addresses: tuple[str, str] | None, client: tuple[str, Secret]) -> OAuthApplication | None:
+        flow = self._manifest.oauth2
+        if flow is None or addresses is None:
             return None
         return OAuthApplication(
             authorize_url=addresses[0],
             token_url=addresses[1],
-            revoke_url=override.revoke_url,
+            revoke_url=self._override.revoke_url,
             client_id=client[0],
             client_secret=client[1],
             client_auth=flow.client_auth,
@@ -232,7 +253,7 @@ class FolderIntegration:
         given = next((each for fact, each in check.given.items() if fact in facts), None)
         path = fill(given.path, facts) if given else check_path(self._manifest, setting.credential)
         with self._our_own_key(setting):
-            answer = await call.send(check.method, path, harmless=True)
+            answer = await call.send(check.method, path, json={**check.json_body} or None, harmless=True)
         asked = given or check
         account, labels = answer.at(asked.account), [answer.at(each) for each in (asked.label, *check.label_else)]
         if not isinstance(account, (str, int)) or isinstance(account, bool) or account == "":
@@ -260,6 +281,11 @@ class FolderIntegration:
         with self._our_own_key(setting):
             return await self._typed[action.slug].run(self._call(setting), parameters)
 
+    async def probe(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Probed | None:
+        """Look for the effect of one run."""
+        with self._our_own_key(setting):
+            return await self._typed[action.slug].probe(self._call(setting), parameters)
+
     async def preview(
         self, action: Action, parameters: JsonObject, account: Account | None, *, is_sandbox: bool
     ) -> JsonObject | None:
@@ -280,7 +306,7 @@ class FolderIntegration:
     async def revoke(self, setting: CallSetting) -> bool:
         """Ask the service to forget the credential. False when it offers no way."""
         how = self._manifest.revoke
-        application = self.oauth
+        application = setting.application or self.oauth
         if how is None or setting.credential.scheme is not AuthScheme.OAUTH2 or application is None:
             return False
         headers: Mapping[str, str] | None = {} if how.unsigned else None

@@ -84,9 +84,13 @@ class Http(_Strict):
 
 
 class Answers(_Strict):
-    """How to read a refusal. `success` names a member that is false on refusal, for services that answer 200."""
+    """How to read a refusal. `success` names a member that is false on refusal, for services that answer 200.
+
+    `failure` names one that is there on refusal only, for those whose yes says nothing of the kind (GraphQL: `errors`).
+    """
 
     success: str | None = None
+    failure: str | None = None
     error: str | tuple[str, ...] = ()  # where it says what is wrong; of several places, the earlier goes before
     needed: str | None = None  # where a missing scope is named
     details: tuple[str, ...] = ()  # members that hold machine-readable words worth repeating
@@ -161,9 +165,9 @@ class CredentialField(_Strict):
 
 
 class ApiKey(_Strict):
-    """A credential that a person pastes."""
+    """A credential that a person pastes. `plain` sends it alone, without the name of a scheme before it."""
 
-    sign: Literal["bearer", "basic"]
+    sign: Literal["bearer", "basic", "plain"]
     fields: tuple[CredentialField, ...]
 
 
@@ -186,6 +190,7 @@ class Check(_Strict):
     method: Literal["GET", "POST"] = "GET"
     host: str = ""  # one of `[http.hosts]`; empty: `base_url`
     path: str  # `{name}` is filled with what was typed into the field of the API key; not a secret one
+    json_body: dict[str, str] = Field({}, alias="json")  # for services that are asked by POST only
     account: str
     label: str
     label_else: tuple[str, ...] = ()  # where the label is looked for when it is not there

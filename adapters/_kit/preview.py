@@ -21,7 +21,7 @@ class _Stopped(Exception):
 class Showing:
     """Implements `http.Transport` by never sending anything."""
 
-    async def send(self, request: Outgoing, *, total_seconds: float | None = None) -> NoReturn:
+    async def send(self, request: Outgoing, *, total_seconds: float | None = None) -> NoReturn:  # noqa: ARG002
         """Stops the run."""
         raise _Stopped(request)
 

@@ -11,7 +11,7 @@ from domain.json import Json
 class Result(BaseModel):
     """Base of all results. Fields the service sends and we do not name are dropped."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
     @classmethod
     def of(cls, data: Json) -> Self:

@@ -19,7 +19,8 @@ def sign(manifest: Manifest, credential: Credential) -> dict[str, str]:
     names = [field.name for field in manifest.api_key.fields]
     if manifest.api_key.sign == "basic":
         return basic(*(_named(credential.secrets, name, manifest) for name in names[:2]))
-    return bearer(_named(credential.secrets, names[0], manifest))
+    first = _named(credential.secrets, names[0], manifest)
+    return {"authorization": first.reveal()} if manifest.api_key.sign == "plain" else bearer(first)
 
 
 def others_of(manifest: Manifest, credential: Credential) -> dict[str, dict[str, str]]:

@@ -108,11 +108,7 @@ async def find_sent_email(
     Looks for the message that this execution left, in Sent, Drafts and the trash, among up to 100 messages of the day
     after it began. Empty: nothing was sent. A message with the label `DRAFT` waits to be sent.
     """
-    began = _began_at(execution)
-    search = f"from:me after:{began - 60} before:{began + _DAY_SECONDS}"
-    page = await _page(call, "messages", search, [], _MOST_LOOKED_AT, None, spam=True)
-    found = (await _read(call, page, None)).emails
-    return [each for each in found if each.sent_by_execution == execution]
+    return await left_by(call, execution)
 
 
 @action(effect=Effect.READ, scopes=(READ,))
@@ -207,6 +203,15 @@ async def get_thread(call: Call, *, thread_id: ThreadId, text_limit: TextLimit =
     messages = _listed(_object(answer.json), "messages")
     emails = [email_of(each, text_limit=text_limit) for each in messages[-_MOST_IN_THREAD:]]
     return Thread(id=thread_id, emails=emails, is_truncated=len(messages) > _MOST_IN_THREAD)
+
+
+async def left_by(call: Call, execution: str) -> list[Email]:
+    """The messages that carry the mark of an execution."""
+    began = _began_at(execution)
+    search = f"from:me after:{began - 60} before:{began + _DAY_SECONDS}"
+    page = await _page(call, "messages", search, [], _MOST_LOOKED_AT, None, spam=True)
+    found = (await _read(call, page, None)).emails
+    return [each for each in found if each.sent_by_execution == execution]
 
 
 def _began_at(execution: str) -> int:

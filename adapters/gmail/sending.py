@@ -8,7 +8,7 @@ from email.utils import getaddresses
 
 from adapters._kit import Annotated, Call, Effect, Field, action
 from adapters.gmail.composing import Letter, in_thread, message_ids, raw
-from adapters.gmail.mailbox import fetch_head
+from adapters.gmail.mailbox import fetch_head, left_by
 from adapters.gmail.parameters import (
     ADDRESS,
     Attachments,
@@ -25,6 +25,7 @@ from adapters.gmail.reading import head
 from adapters.gmail.results import Draft, SentEmail
 from adapters.gmail.scopes import COMPOSE, READ, SEND
 from domain.errors import Rejected
+from domain.ids import Kind, public_id
 from domain.json import JsonObject
 
 _ADDRESS = re.compile(ADDRESS)
@@ -52,7 +53,16 @@ AnsweredId = Annotated[
 ]
 
 
-@action(effect=Effect.WRITE, scopes=(SEND,), look_for=SENT_MARK)
+async def _sent(call: Call) -> SentEmail | None:
+    """The message with this execution's mark, if it is among those sent. Needs to read; Gmail may show it late."""
+    found = await left_by(call, public_id(Kind.EXECUTION, call.key))
+    gone = next((each for each in found if "DRAFT" not in each.label_ids), None)
+    if gone is None:
+        return None
+    return SentEmail.of({"id": gone.id, "threadId": gone.thread_id, "labelIds": gone.label_ids})
+
+
+@action(effect=Effect.WRITE, scopes=(SEND,), look_for=SENT_MARK, probe=_sent)
 async def send_email(
     call: Call,
     *,
@@ -78,7 +88,7 @@ async def send_email(
     return SentEmail.of(answer.json)
 
 
-@action(effect=Effect.WRITE, scopes=(SEND, READ), look_for=SENT_MARK)
+@action(effect=Effect.WRITE, scopes=(SEND, READ), look_for=SENT_MARK, probe=_sent)
 async def reply_to_email(
     call: Call,
     *,

@@ -6,9 +6,7 @@ Source of the query language: https://developers.google.com/workspace/drive/api/
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime
-
-from adapters._kit import Annotated, Call, Effect, Field, action
+from adapters._kit import Annotated, AwareDatetime, Call, Effect, Field, action
 from adapters._kit.call import Query
 from adapters.google_drive.parameters import (
     DOCUMENT,

@@ -250,11 +250,7 @@ async def find_sent_email(
     sent, or it was deleted since; Outlook can take a minute to file what it sent. `is_draft` tells what waits to be
     sent.
     """
-    key = execution.rpartition("_")[2]
-    held = f"ep/id eq {odata.text(MARKER_ID)} and ep/value eq {odata.text(key)}"
-    query = {"$filter": f"singleValueExtendedProperties/any(ep: {held})", "$select": _SUMMARY}
-    found = await call.pages("me/messages", limit=10, items="value", query=query)
-    return [Message.of(each) for each in found]
+    return await left_by(call, execution.rpartition("_")[2])
 
 
 @action(effect=Effect.READ, scopes=("Mail.Read",))
@@ -271,6 +267,14 @@ async def list_mail_folders(
     query = {"includeHiddenFolders": "true" if include_hidden else None}
     found = await call.pages("me/mailFolders", limit=limit, items="value", query=query)
     return [MailFolder.of(each) for each in found]
+
+
+async def left_by(call: Call, key: str) -> list[Message]:
+    """The messages that carry the mark of an execution, in all folders."""
+    held = f"ep/id eq {odata.text(MARKER_ID)} and ep/value eq {odata.text(key)}"
+    query = {"$filter": f"singleValueExtendedProperties/any(ep: {held})", "$select": _SUMMARY}
+    found = await call.pages("me/messages", limit=10, items="value", query=query)
+    return [Message.of(each) for each in found]
 
 
 def _place(folder: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from adapters._kit import Annotated, Call, Effect, Field, Result, action, given
-from adapters.microsoft365.mail import Message
+from adapters.microsoft365.mail import Message, left_by
 from adapters.microsoft365.marker import marked
 from adapters.microsoft365.parameters import (
     Addresses,
@@ -46,11 +46,18 @@ class Deleted(Result):
     id: str
 
 
+async def _sent(call: Call) -> Accepted | None:
+    """Outlook can take a minute to file what it sent, so nothing is proved by finding nothing."""
+    found = await left_by(call, call.key.hex)
+    return None if all(each.is_draft for each in found) else Accepted()
+
+
 @action(
     effect=Effect.WRITE,
     scopes=("Mail.Send",),
     look_for="a message with this subject to these addresses in Sent Items (find_sent_email finds it by the id of "
     "this execution)",
+    probe=_sent,
 )
 async def send_email(
     call: Call,
@@ -80,10 +87,16 @@ async def send_email(
     return Accepted()
 
 
+async def _drafted(call: Call) -> Message | None:
+    """The draft with this execution's mark."""
+    return next(iter(await left_by(call, call.key.hex)), None)
+
+
 @action(
     effect=Effect.WRITE,
     scopes=("Mail.ReadWrite",),
     look_for="a message with this subject in Drafts (find_sent_email finds it by the id of this execution)",
+    probe=_drafted,
 )
 async def create_draft(
     call: Call,

@@ -54,7 +54,7 @@ class Shop:
         try:
             answer = await self._pay(_DOMAINS, domain, order)
         except AlreadyThere:
-            self.call.has_acted = True  # 409: an order with this key exists; what became of it is not said
+            self.call.may_have_acted()  # 409: an order with this key exists; what became of it is not said
             raise
         except Rejected as problem:
             if quote.is_ours and problem.status != 402:

@@ -4,9 +4,7 @@ import re
 from hashlib import sha1
 from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime
-
-from adapters._kit import Annotated, Call, Effect, Field, Part, action, given
+from adapters._kit import Annotated, AwareDatetime, Call, Effect, Field, Part, action, given
 from adapters._kit.content import Content
 from adapters.vercel.parameters import (
     BranchName,

@@ -12,6 +12,8 @@ _COLUMNS = {
     "grants": "expires_at",
     "connect_sessions": "expires_at",
     "executions": "lease_until",
+    "approvals": "expires_at",
+    "connect_tokens": "expires_at",
 }
 
 
@@ -32,6 +34,14 @@ class Ageing:
     async def age_session(self, public: str) -> None:
         """A connect session was not finished in time."""
         await self._age("connect_sessions", public)
+
+    async def age_connect_token(self, page: str) -> None:
+        """A connect token has expired. `page` is the address of its page."""
+        await self._age("connect_tokens", f"at_{page.rsplit('/at/', 1)[1][:32]}")
+
+    async def age_approval(self, public: str) -> None:
+        """Nobody decided in time."""
+        await self._age("approvals", public)
 
     async def age_lease(self, public: str) -> None:
         """The process that ran this execution has had its time."""

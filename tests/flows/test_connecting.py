@@ -1,6 +1,7 @@
 """Connecting by OAuth, and all that can go wrong on the way: each has its sentence, and leaves nothing behind."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -372,8 +373,16 @@ async def test_without_a_list_every_address_is_refused(
 # -------------------------------------------------------------------------------------------- what is asked
 
 
-async def test_an_integration_without_an_application_says_what_its_operator_must_set(owner: Client) -> None:
-    begun = (await owner.ask(CONNECT, {"input": {"integration": "slack", "authScheme": "OAUTH2"}}))["connect"]
+async def test_an_integration_without_an_application_says_what_its_operator_must_set(
+    postgres_url: str, migrated_template: str, tmp_path: Path
+) -> None:
+    file: Json = {"integrations": {"slack": {"sandbox": False}}}
+    async with (
+        new_database(postgres_url, migrated_template) as address,
+        running_gateway(address, tmp_path, file=file) as real,
+    ):
+        given = {"input": {"integration": "slack", "authScheme": "OAUTH2"}}
+        begun = (await real.client().ask(CONNECT, given))["connect"]
     assert begun["session"] is None
     [error] = begun["errors"]
     assert (error["code"], error["path"]) == ("CONFLICT", ["input", "integration"])

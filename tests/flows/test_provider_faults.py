@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.json import Json
+from execution import running
 from tests.support.gateways import (
     Client,
     GrantedAgent,
@@ -31,6 +32,12 @@ EVENTS = """query ($id: ID!) { auditEvents(execution: $id) { nodes { type status
 @pytest.fixture(scope="module")
 async def owner(gateway: RunningGateway) -> Client:
     return gateway.client()
+
+
+@pytest.fixture(autouse=True)
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told here is told of each attempt; that there are more where it is safe is shown elsewhere."""
+    monkeypatch.setattr(running, "MOST_ATTEMPTS", 1)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 What is foreign is answered exactly like what never was, byte for byte but the id.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -35,10 +36,18 @@ class Theirs:
 
 @pytest.fixture(scope="module")
 async def theirs(gateway: RunningGateway) -> Theirs:
+    return await furnished(gateway)
+
+
+async def furnished(gateway: RunningGateway) -> Theirs:
+    """A tenant with one thing of every kind."""
     owner = gateway.client()
     account = await connected(owner)
     agent = await agent_with_grant(owner, account.id)
     run = (await agent.client.execute("github.create_issue", ISSUE))["execution"]["id"]
+    asking = await agent_with_grant(owner, account.id, approval="ALWAYS")
+    await asking.client.execute("github.create_issue", ISSUE)
+    question = (await owner.ask("{ approvals { nodes { id } } }"))["approvals"]["nodes"][0]["id"]
     connect = 'mutation { connect(input: {integration: "github"}) { session { id } } }'
     session = (await owner.ask(connect))["connect"]["session"]["id"]
     [newest, *_] = (await owner.ask(EVENTS))["auditEvents"]["nodes"]
@@ -48,10 +57,28 @@ async def theirs(gateway: RunningGateway) -> Theirs:
         "grt": agent.grant,
         "key": agent.token_id,
         "exe": run,
+        "apr": question,
         "ses": session,
         "evt": newest["id"],
+        "alr": await _alert(gateway, owner, account.id),
+        "whk": (await owner.ask(_WEBHOOK))["createWebhook"]["webhook"]["id"],
     }
     return Theirs(owner, agent, ids, newest["cursor"])
+
+
+_WEBHOOK = 'mutation { createWebhook(input: {url: "https://example.com", types: ["none"]}) { webhook { id } } }'
+
+
+async def _alert(gateway: RunningGateway, owner: Client, connection: str) -> str:
+    """One about a connection that does not work for a moment."""
+    test = "mutation ($id: ID!) { testConnection(input: {id: $id}) { isHealthy } }"
+    await gateway.misbehave("503", "GET /user")
+    await owner.ask(test, {"id": connection})
+    async with asyncio.timeout(20):
+        while not (found := (await owner.ask("{ alerts { nodes { id } } }"))["alerts"]["nodes"]):
+            await asyncio.sleep(0.05)
+    assert (await owner.ask(test, {"id": connection}))["testConnection"]["isHealthy"]
+    return str(found[0]["id"])
 
 
 def never_was(kind: str) -> str:
@@ -59,7 +86,7 @@ def never_was(kind: str) -> str:
     return f"{kind}_{uuid4().hex}"
 
 
-@pytest.mark.parametrize("kind", ["con", "agt", "grt", "key", "exe", "ses", "evt"])
+@pytest.mark.parametrize("kind", ["con", "agt", "grt", "key", "exe", "apr", "ses", "evt", "alr", "whk"])
 async def test_a_foreign_id_is_no_node(gateway: RunningGateway, theirs: Theirs, kind: str) -> None:
     stranger = gateway.client()
     query = "query ($id: ID!) { node(id: $id) { id __typename } }"
@@ -74,14 +101,25 @@ async def test_a_foreign_id_is_no_node(gateway: RunningGateway, theirs: Theirs, 
 _TAKING_IDS: list[tuple[str, str, str, dict[str, Json]]] = [
     ("connect", "connection", "con", {"integration": "github"}),
     ("testConnection", "id", "con", {}),
+    ("updateConnection", "id", "con", {"label": "Ours"}),
     ("disconnect", "id", "con", {}),
     ("createAgentToken", "agent", "agt", {}),
+    ("rotateAgentToken", "id", "key", {}),
     ("revokeAgentToken", "id", "key", {}),
     ("setAgentFrozen", "id", "agt", {"isFrozen": True}),
     ("createGrant", "agent", "agt", {"connection": "own:con"}),
     ("createGrant", "connection", "con", {"agent": "own:agt"}),
     ("updateGrant", "id", "grt", {"permissionLevel": "FULL"}),
     ("revokeGrant", "id", "grt", {}),
+    ("setGrantSuspended", "id", "grt", {"isSuspended": True}),
+    ("cancelExecution", "id", "exe", {}),
+    ("resolveExecution", "id", "exe", {"happened": True}),
+    ("decideApproval", "id", "apr", {"approve": True, "planHash": "00"}),
+    ("acknowledgeAlert", "id", "alr", {}),
+    ("updateWebhook", "id", "whk", {"isEnabled": False}),
+    ("deleteWebhook", "id", "whk", {}),
+    ("rotateWebhookSecret", "id", "whk", {}),
+    ("replayWebhook", "id", "whk", {"after": "aDox"}),
     ("execute", "connection", "con", {"action": "github.create_issue", "parameters": ISSUE}),
 ]
 
@@ -177,7 +215,9 @@ async def test_filtering_by_a_foreign_id_finds_what_an_unknown_one_finds(
     assert b'"nodes":[]' in foreign.content
 
 
-@pytest.mark.parametrize("field", ["connections", "agents", "grants", "executions", "auditEvents"])
+@pytest.mark.parametrize(
+    "field", ["connections", "agents", "grants", "executions", "auditEvents", "alerts", "webhooks"]
+)
 async def test_a_list_holds_nothing_of_theirs(gateway: RunningGateway, theirs: Theirs, field: str) -> None:
     stranger = gateway.client()
     assert (await stranger.ask(f"{{ {field} {{ nodes {{ id }} }} }}"))[field]["nodes"] == []

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from gateway.settings import VARIABLES, EgressSettings, IntegrationSettings, Settings
+from gateway.settings import (
+    VARIABLES,
+    EgressSettings,
+    GraphQLSettings,
+    IntegrationSettings,
+    LimitsSettings,
+    Settings,
+)
 from tests.house.tree import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -15,6 +22,8 @@ def tables() -> dict[str, str]:
     return {
         "environment": _table("variable", VARIABLES, Settings),
         "integrations": _table("key", {name: name for name in IntegrationSettings.model_fields}, IntegrationSettings),
+        "graphql": _table("key", {name: name for name in GraphQLSettings.model_fields}, GraphQLSettings),
+        "limits": _table("key", {name: name for name in LimitsSettings.model_fields}, LimitsSettings),
         "egress": _table("key", {name: name for name in EgressSettings.model_fields}, EgressSettings),
     }
 
@@ -35,7 +44,11 @@ def _table(what: str, names: Mapping[str, str], model: type[BaseModel]) -> str:
     for field, name in names.items():
         about = model.model_fields[field]
         assert about.description, f"{name} has no description"
-        default = f"`{about.default}`" if isinstance(about.default, str) else "—"
+        default = (
+            f"`{about.default}`"
+            if isinstance(about.default, str | float | int) and not isinstance(about.default, bool)
+            else "—"
+        )
         lines.append(f"| `{name}` | {about.description} | {default} |")
     return "\n".join(lines) + "\n"
 

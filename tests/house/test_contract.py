@@ -30,51 +30,11 @@ CONTRACT = ROOT / "tests" / "house" / "contract.graphql"
 
 #: Promised, and absent until its machinery exists (decision 0004). By what has to be built first.
 LATER = {
-    "approval by a person": """
-        ApprovalPolicy ApprovalStatus Approval ApprovalConnection ApprovalEdge ApprovalEvent
-        DecideApprovalInput DecideApprovalPayload Mutation.decideApproval Query.approvals Subscription.approvalEvents
-        Grant.approval CreateGrantInput.approval UpdateGrantInput.approval
-        Execution.approval ExecutionStatus.AWAITING_APPROVAL ExecutionStatus.EXPIRED
-    """,
-    "budgets, limits and conditions of a grant": """
-        Budget BudgetInput BudgetExceeded RateLimited
-        Grant.budget Grant.constraints CreateGrantInput.budget CreateGrantInput.constraints
-        UpdateGrantInput.budget UpdateGrantInput.constraints
-    """,
-    "suspending a grant": """
-        GrantStatus.SUSPENDED SetGrantSuspendedInput SetGrantSuspendedPayload Mutation.setGrantSuspended
-    """,
-    "plans": """
-        ExecutionPlan Query.planExecution ExecuteInput.planHash GrantPreview RefusedAction Query.previewGrant
-    """,
-    "executions in the background": """
-        ExecutionMode.BACKGROUND ExecutionStatus.QUEUED ExecutionStatus.CANCELLED
-        Execution.attemptLog ExecutionAttempt CancelExecutionInput CancelExecutionPayload Mutation.cancelExecution
-        SetAgentFrozenPayload.cancelledExecutions
-    """,
-    "a person settling UNKNOWN, and signed receipts": """
-        ResolveExecutionInput ResolveExecutionPayload Mutation.resolveExecution Execution.receipt
-    """,
-    "freezing a tenant": """
-        SetTenantFrozenInput SetTenantFrozenPayload Mutation.setTenantFrozen
-    """,
-    "refreshing, rotating, a tenant's own OAuth application": """
-        ConnectionHealth.nextRefreshAt RotateAgentTokenInput RotateAgentTokenPayload Mutation.rotateAgentToken
-        SetAuthConfigInput SetAuthConfigPayload Mutation.setAuthConfig AuthConfig.updatedAt
-        UpdateConnectionInput UpdateConnectionPayload Mutation.updateConnection ConnectionStatus.DISABLED
-    """,
     "connecting from another front end": """
-        CreateConnectTokenInput CreateConnectTokenPayload Mutation.createConnectToken ConnectionStatus.PENDING
-    """,
-    "searching and recommending": """
-        ActionMatch Query.searchActions
-        BusinessProfileInput IntegrationRecommendation Query.recommendIntegrations
+        ConnectionStatus.PENDING
     """,
     "doors that do not exist yet": """
         ExecutionOrigin.CONSOLE ExecutionOrigin.CLI ExecutionOrigin.SCHEDULE
-    """,
-    "figures about use": """
-        UsageInterval UsageBucket UsageDimension UsageShare Query.usage Query.usageBreakdown
     """,
 }
 

@@ -15,9 +15,15 @@ _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
 def _codes_said_in_place() -> set[str]:
-    """Codes that belong to no class of error: those the doors and the schema write themselves."""
-    text = "\n".join(module.text for module in modules("gateway", "schema"))
-    return set(re.findall(r'problem\(\d+, "([A-Z_]+)"', text)) | set(re.findall(r'"code": "([A-Z_]+)"', text))
+    """Codes that belong to no class of error: those the doors, the schema and executions write themselves."""
+    text = "\n".join(module.text for module in modules("gateway", "schema", "resolvers", "execution", "domain"))
+    words = (
+        r'problem\(\d+, "([A-Z_]+)"',
+        r'"code": "([A-Z_]+)"',
+        r'ExecutionError\(\s*"([A-Z_]+)"',
+        r'Malformed\("[^"]+", "([A-Z_]+)"\)',
+    )
+    return {code for word in words for code in re.findall(word, text)}
 
 
 def test_every_setting_stands_in_the_page() -> None:

@@ -29,9 +29,15 @@ NO_SECRETS = {
     "Agent.tokens": "what is kept of the keys: prefix and dates",
     "CreateAgentTokenPayload.agentToken": "what is kept of the key",
     "CreateAgentTokenPayload.token": "the key itself, told once to whoever made it; nothing is kept that could tell it",
+    "CreateConnectTokenPayload.token": "told once to whoever made it; only a digest is kept",
+    "CreateWebhookPayload.secret": "told once to whoever made the webhook; sealed from then on",
     "Execution.idempotencyKey": "the caller's own word for the execution",
     "Integration.credentialSchema": "what a form asks for; holds no value",
     "RevokeAgentTokenPayload.agentToken": "what is kept of the key",
+    "RotateAgentTokenPayload.agentToken": "what is kept of the key",
+    "RotateAgentTokenPayload.token": "the new key itself, told once to whoever asked for it",
+    "RotateWebhookSecretPayload.secret": "told once to whoever asked for it; sealed from then on",
+    "UsageShare.key": "the slug, name or id of what a share belongs to",
 }
 _SECRET = re.compile(
     r"token|secret|password|passphrase|credential|key|verifier|cipher|sealed|cookie|bearer", re.IGNORECASE

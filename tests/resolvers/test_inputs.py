@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import InvalidInput
 from resolvers.agents import in_utc
-from resolvers.connections import ConnectRequest, _redirect, _scopes, _wish
+from resolvers.connections import ConnectRequest, _wish, allowed_redirect, least_scopes
 from resolvers.grants import GrantChanges, _check_actions
 from resolvers.services import Deployment, Services
 from tests.support.nouns import ACTIONS, SampleIntegration
@@ -99,28 +99,28 @@ REFUSED = [
 
 @pytest.mark.parametrize("uri", ALLOWED)
 def test_a_listed_address_and_what_lies_below_it_may_be_returned_to(uri: str) -> None:
-    assert _redirect(services(*LISTED), uri) == uri
+    assert allowed_redirect(services(*LISTED), uri) == uri
 
 
 @pytest.mark.parametrize("uri", REFUSED)
 def test_any_other_address_is_an_input_error_that_does_not_repeat_it(uri: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        _redirect(services(*LISTED), uri)
+        allowed_redirect(services(*LISTED), uri)
     assert refused.value.path == ("input", "redirectUri")
     assert not uri or uri not in refused.value.message
 
 
 def test_where_nothing_is_listed_nothing_is_allowed_and_nothing_is_needed() -> None:
-    assert _redirect(services(), None) is None
+    assert allowed_redirect(services(), None) is None
     with pytest.raises(InvalidInput):
-        _redirect(services(), "https://app.example/done")
+        allowed_redirect(services(), "https://app.example/done")
 
 
 # ---------------------------------------------------------------------------------------------------- scopes
 
 
 def scopes(actions: list[str] | None = None, named: list[str] | None = None) -> tuple[str, ...]:
-    return _scopes(HARBOUR, ConnectRequest("harbour", actions=actions, scopes=named))
+    return least_scopes(HARBOUR, ConnectRequest("harbour", actions=actions, scopes=named))
 
 
 def test_without_a_wish_one_asks_for_what_reading_needs() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 
+from adapters._kit.sandbox_oauth import OAuthClient
 from adapters.github.sandbox import sandbox
 from domain.json import Json
 from tests.support.gateways import CONNECT, Client
@@ -50,15 +51,31 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(database_url: str, folder: Path, redis_url: str | None = None) -> AsyncIterator[Fleet]:
-    """Everything but the processes."""
+async def fleet(
+    database_url: str, folder: Path, redis_url: str | None = None, *, client: OAuthClient | None = None
+) -> AsyncIterator[Fleet]:
+    """Everything but the processes. `client` is our application at the service, for connecting by OAuth."""
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(local_issuer())
-        service = await stack.enter_async_context(serving(sandbox()))
+        service = await stack.enter_async_context(serving(sandbox(clients=[client] if client else None)))
         config = folder / "mandate.toml"
-        config.write_text(f'[integrations.github]\nbase_url = "{service}"\n\n[egress]\nallow = ["127.0.0.0/8"]\n')
+        known = [f'{name} = "{value}"' for name, value in github_at(service, client).items()]
+        config.write_text("\n".join(["[integrations.github]", *known, "[egress]", 'allow = ["127.0.0.0/8"]']))
         more = {"MANDATE_CONFIG": str(config), **({"REDIS_URL": redis_url} if redis_url else {})}
         yield Fleet(folder, issuer, service, environment(database_url, issuer.url, **more))
+
+
+def github_at(service: str, client: OAuthClient | None = None) -> dict[str, Json]:
+    """`[integrations.github]` for a practice GitHub at this address, with our application there if there is one."""
+    if client is None:
+        return {"base_url": service}
+    return {
+        "base_url": service,
+        "authorize_url": f"{service}/login/oauth/authorize",
+        "token_url": f"{service}/login/oauth/access_token",
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
+    }
 
 
 async def connected_by_key(owner: Client) -> str:

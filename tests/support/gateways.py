@@ -213,12 +213,18 @@ class GrantedAgent:
 
 
 async def agent_with_grant(
-    owner: Client, connection: str, level: str = "READ_WRITE", actions: Sequence[str] = ()
+    owner: Client, connection: str, level: str = "READ_WRITE", actions: Sequence[str] = (), **more: Json
 ) -> GrantedAgent:
-    """An agent with a key and a grant on the connection."""
+    """An agent with a key and a grant on the connection; nobody is asked unless the test says so."""
     agent = (await owner.ask(CREATE_AGENT, {"input": {"name": "worker"}}))["createAgent"]["agent"]["id"]
     issued = (await owner.ask(CREATE_TOKEN, {"input": {"agent": agent}}))["createAgentToken"]
-    wanted: Json = {"agent": agent, "connection": connection, "permissionLevel": level, "allowedActions": list(actions)}
+    wanted: dict[str, Json] = {
+        "agent": agent,
+        "connection": connection,
+        "permissionLevel": level,
+        "allowedActions": list(actions),
+    }
+    wanted |= {"approval": "NEVER", **more}
     grant = (await owner.ask(CREATE_GRANT, {"input": wanted}))["createGrant"]
     assert not grant["errors"], grant
     return GrantedAgent(Client(owner.url, issued["token"]), agent, grant["grant"]["id"], issued["agentToken"]["id"])
@@ -230,6 +236,8 @@ errors {
   ... on InvalidParameters { violations { pointer message } }
   ... on PermissionDenied { reason checks { name isPassed message } }
   ... on ConnectionRequired { integration { slug } connection { id } missingScopes }
+  ... on BudgetExceeded { resetsAt }
+  ... on RateLimited { freeAt: retryAt }
   ... on ProviderRefused { providerCode providerStatus retryAt }
 }
 """

@@ -16,6 +16,7 @@ from domain.catalogue import (
     Identity,
     OAuthApplication,
     Permission,
+    Probed,
     Tier,
 )
 from domain.connections import Connection, ConnectionStatus
@@ -23,6 +24,7 @@ from domain.errors import Violation
 from domain.grants import Candidate, Grant, PermissionLevel, Standing
 from domain.ids import new_id
 from domain.json import Json, JsonObject
+from domain.secrets import Secret
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -30,6 +32,7 @@ EARLIER = NOW - timedelta(hours=1)
 AGENT = UUID(int=0xA)
 
 Deed = Callable[[Json, CallSetting], Awaitable[Json]]
+Look = Callable[[Json, CallSetting], Awaitable[Probed | None]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class SampleAction:
     parameters_schema: JsonObject = field(default_factory=dict)
     result_schema: JsonObject | None = None
     digest: str = "0"
+    has_probe: bool = False
+    parameter_names: tuple[str, ...] = ()
 
     @property
     def integration(self) -> str:
@@ -63,6 +68,10 @@ SINK = SampleAction("harbour.sink", Effect.DESTRUCTIVE, ("berths:write",))
 ACTIONS: tuple[SampleAction, ...] = (LOOK, MOOR, SINK)
 
 
+async def _nothing(parameters: Json, setting: CallSetting) -> Probed | None:
+    return None
+
+
 async def _fine(parameters: Json, setting: CallSetting) -> Json:
     return {"fine": True}
 
@@ -72,6 +81,7 @@ class SampleIntegration:
     """The made-up service; `deed` is what happens when an action is run. Scope `berths` includes both others."""
 
     deed: Deed = _fine
+    look: Look = _nothing
     slug: str = "harbour"
     name: str = "Harbour"
     description: str = "Berths and boats."
@@ -82,11 +92,22 @@ class SampleIntegration:
     credential_schema: JsonObject | None = None
     is_sandbox: bool = False
     oauth: OAuthApplication | None = None
+    takes_applications: bool = True
     settings: list[CallSetting] = field(default_factory=list)
+    known: dict[str, Action] = field(default_factory=lambda: {each.slug: each for each in ACTIONS})
 
     @property
     def actions(self) -> Mapping[str, Action]:
-        return {each.slug: each for each in ACTIONS}
+        return self.known
+
+    def add(self, action: SampleAction) -> None:
+        """A further action, or another definition of one."""
+        self.known[action.slug] = action
+
+    def oauth_as(self, client_id: str, client_secret: Secret) -> OAuthApplication | None:
+        if self.oauth is None:
+            return None
+        return replace(self.oauth, client_id=client_id, client_secret=client_secret, is_tenant_owned=True)
 
     def scopes_for(self, actions: Sequence[Action]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(scope for each in actions for scope in each.required_scopes))
@@ -106,6 +127,14 @@ class SampleIntegration:
     async def run(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Json:
         self.settings.append(setting)
         return await self.deed(parameters, setting)
+
+    async def probe(self, action: Action, parameters: JsonObject, setting: CallSetting) -> Probed | None:
+        return await self.look(parameters, setting)
+
+    async def preview(
+        self, action: Action, parameters: JsonObject, account: Account | None, *, is_sandbox: bool
+    ) -> JsonObject | None:
+        return {"method": "POST", "url": f"https://harbour.example/{action.slug}", "body": dict(parameters)}
 
     async def revoke(self, setting: CallSetting) -> bool:
         return True

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,28 @@ class Ended:
     err: str
 
 
-async def mandate(*words: str, **environ: str) -> Ended:
-    """Run one command to its end."""
+async def mandate(*words: str, typed: str | None = None, **environ: str) -> Ended:
+    """Run one command to its end. `typed` is what its operator types."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        *words,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ},
+        stdin=asyncio.subprocess.DEVNULL if typed is None else asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    written = typed.encode() if typed is not None else None
+    out, err = await asyncio.wait_for(process.communicate(written), _START_SECONDS)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def starting(*words: str, **environ: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncIterator[str]]]:
+    """A command under way, and the lines it prints as they come; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -39,11 +59,20 @@ async def mandate(*words: str, **environ: str) -> Ended:
         env={"PATH": os.environ["PATH"], **environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), _START_SECONDS)
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    assert process.stdout is not None
+
+    async def lines(printed: asyncio.StreamReader) -> AsyncIterator[str]:
+        while line := await printed.readline():
+            yield line.decode()
+
+    try:
+        yield process, lines(process.stdout)
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+        await process.wait()
 
 
 @dataclass

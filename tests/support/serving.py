@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.doors.wire import Wire
+from gateway.serving import LARGEST_FRAME_BYTES
+
 _PATIENCE_SECONDS = 1
 
 
@@ -66,7 +69,7 @@ async def serving(
     """
     with listener or free_listener() as listener:  # noqa: PLR1704  # the given one, or a new one
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(app, log_config=None, access_log=access_log)
+        config = uvicorn.Config(app, log_config=None, access_log=access_log, ws=Wire, ws_max_size=LARGEST_FRAME_BYTES)
         server = _Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         heard = asyncio.create_task(server.listening.wait())

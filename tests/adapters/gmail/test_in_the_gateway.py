@@ -1,5 +1,6 @@
 """Gmail at work: consent, grant, reading, sending, finding what was lost, disconnecting, through the gateway."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from adapters._kit.sandbox_google import google_people
 from domain.json import Json
+from execution import running
 from tests.support.gateways import CONNECT, SESSION, Client, RunningGateway, agent_with_grant
 
 ACTIONS = ("read_inbox", "get_attachment", "send_email", "reply_to_email", "find_sent_email", "search_contacts")
@@ -101,3 +103,25 @@ async def test_disconnecting_takes_the_consent_back_at_google(gateway: RunningGa
     done = (await owner.ask(DISCONNECT, {"input": {"id": connection["id"]}}))["disconnect"]
     assert done == {"revokedUpstream": True, "errors": []}
     assert (await gateway.effects("gmail"))["effects"]["POST /oauth2/revoke"] == 1
+
+
+async def test_an_email_of_which_nobody_knew_whether_it_went_is_found(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PROBE_SECONDS", 0)
+    owner = gateway.client()
+    agent = await agent_with_grant(owner, (await connected(owner))["id"])
+    await gateway.misbehave("lost_answer", "POST *send", service="gmail")
+    letter: Json = {"to": ["jon@harbour.example"], "subject": "Tide", "text": "At eight."}
+    lost = (await agent.client.execute("gmail.send_email", letter))["execution"]
+    assert (lost["status"], lost["error"]["code"]) == ("UNKNOWN", "TIMED_OUT")
+    query = "query ($id: ID!) { node(id: $id) { ... on Execution { status result whatToCheck error { code } } } }"
+    async with asyncio.timeout(15):
+        while (found := (await agent.client.ask(query, {"id": lost["id"]}))["node"])["status"] == "UNKNOWN":
+            await asyncio.sleep(0.05)
+    assert (found["status"], found["whatToCheck"], found["error"]) == ("SUCCEEDED", None, None)
+    told = await agent.client.execute("gmail.get_message", {"message_id": found["result"]["id"]})
+    assert told["execution"]["result"]["sent_by_execution"] == lost["id"]
+    events = "query ($id: ID!) { auditEvents(execution: $id) { nodes { type } } }"
+    types = [each["type"] for each in (await owner.ask(events, {"id": lost["id"]}))["auditEvents"]["nodes"]]
+    assert types == ["execution.probed", "execution.unknown", "execution.started"]

@@ -340,6 +340,28 @@ async def test_an_email_whose_answer_was_lost_may_have_gone_and_can_be_found_by_
     assert "X-Mandate-Execution" in gmail.integration.actions["gmail.send_email"].what_to_check
 
 
+@pytest.mark.parametrize("action", ["send_email", "reply_to_email"])
+async def test_an_email_whose_answer_was_lost_is_found_by_its_own_execution(action: str) -> None:
+    async with practice(now=time.time) as gmail:
+        sending, setting = gmail.integration.actions[f"gmail.{action}"], replace(gmail.setting(), key=new_id())
+        parameters: dict[str, Json] = dict(LETTER)
+        if action == "reply_to_email":
+            answered = (await gmail.run("read_inbox", limit=1))["emails"][0]
+            parameters = {"message_id": answered["id"], "text": "Aye."}
+        assert await gmail.integration.probe(sending, parameters, setting) is None, "nothing was sent yet"
+        await gmail.misbehave("lost_answer", "POST *send")
+        with pytest.raises(AnswerLost):
+            await gmail.integration.run(sending, parameters, setting)
+        found = await gmail.integration.probe(sending, parameters, setting)
+        assert found is not None
+        assert found.has_happened
+        assert isinstance(found.result, dict)
+        told = await gmail.run("get_message", message_id=found.result["id"])
+        assert told["sent_by_execution"] == f"exe_{setting.key.hex}"
+        other = replace(setting, key=new_id())
+        assert await gmail.integration.probe(sending, parameters, other) is None
+
+
 async def test_find_sent_email_finds_what_an_execution_left_and_nothing_else() -> None:
     key, other = new_id(), new_id()
     async with practice(now=time.time) as gmail:

@@ -132,6 +132,32 @@ async def test_a_sent_email_is_found_again_by_its_execution_when_the_answer_was_
     assert await ada.rows("find_sent_email", execution=f"exe_{uuid4().hex}") == []
 
 
+@pytest.mark.parametrize("name", ["send_email", "create_draft"])
+async def test_what_was_lost_is_found_by_its_own_execution(ada: Office, name: str) -> None:
+    ada.key = uuid4()
+    action = ada.integration.actions[f"microsoft365.{name}"]
+    letter: JsonObject = {"to": ["ben@harbour.example"], "subject": "Once", "body": "Only once."}
+    assert await ada.integration.probe(action, letter, ada.setting()) is None, "nothing was sent yet"
+    ada.misbehave("lost_answer", "POST /v1.0/me/*")
+    with pytest.raises(AnswerLost):
+        await ada.run(name, **letter)
+    found = await ada.integration.probe(action, letter, ada.setting())
+    assert found is not None
+    assert found.has_happened
+    assert isinstance(found.result, dict)
+    assert found.result.get("subject", "Once") == "Once"
+    ada.key = uuid4()
+    assert await ada.integration.probe(action, letter, ada.setting()) is None
+
+
+async def test_a_draft_is_not_taken_for_a_sent_email(ada: Office) -> None:
+    ada.key = uuid4()
+    await ada.run("create_draft", subject="Later", body="…")
+    sending = ada.integration.actions["microsoft365.send_email"]
+    letter: JsonObject = {"to": ["ben@harbour.example"], "subject": "Later", "body": "…"}
+    assert await ada.integration.probe(sending, letter, ada.setting()) is None
+
+
 async def test_a_draft_waits_and_keeps_its_id_when_it_is_sent(ada: Office) -> None:
     draft = await ada.row("create_draft", to=["ben@harbour.example"], subject="Later", body="Soon.", attachments=[NOTE])
     assert draft["is_draft"]

@@ -56,15 +56,6 @@ async def test_with_a_persons_token_an_agent_can_search(gateway: RunningGateway)
     assert [each["text"] for each in found] == ["Is berth 7 free at high water?"]
 
 
-async def test_a_person_who_allows_it_lends_their_search_beside_the_apps_own_rights(gateway: RunningGateway) -> None:
-    owner = gateway.client()
-    connection = await by_consent(owner, "slack.search_messages", "slack.send_message")
-    agent = (await agent_with_grant(owner, connection)).client
-    found = await succeed(agent, "slack.search_messages", query="berth in:#harbour")
-    assert [each["text"] for each in found] == ["Is berth 7 free at high water?"]
-    assert (await succeed(agent, "slack.send_message", channel="C0HARBOUR", text="Found it"))["ts"]
-
-
 @pytest.mark.parametrize("missing", ["token", "user_token"])
 async def test_a_token_that_is_none_is_refused_before_anything_is_sent(gateway: RunningGateway, missing: str) -> None:
     box = manifest_of("slack").sandbox

@@ -1,0 +1,1 @@
+"""Linear: issues, what state they are in, and who works on them."""

@@ -156,7 +156,11 @@ class Alerts:
         query = select(alert_watches.c.position, (alert_watches.c.next_look_at <= func.now()).label("is_time"))
         query = query.where(alert_watches.c.tenant == self._tenant).with_for_update()
         row = (await self._connection.execute(query)).mappings().first()
-        return (row["position"], row["is_time"]) if row else (0, True)
+        if row is None:
+            begun = upsert(alert_watches).values(tenant=self._tenant, position=0, next_look_at=func.now())
+            await self._connection.execute(begun.on_conflict_do_nothing())
+            row = (await self._connection.execute(query)).mappings().one()
+        return row["position"], row["is_time"]
 
     async def mark(self, position: int, next_look_at: datetime | None) -> None:
         """Looked through up to there. Without a time, the one that is known stays."""

@@ -256,8 +256,9 @@ class Webhooks:
     async def _look_by(self, wait: timedelta) -> None:
         """How a webhook fares is no line of history, so whoever looks for alerts is asked to look by then."""
         sooner = func.least(alert_watches.c.next_look_at, func.now() + wait)
-        query = update(alert_watches).where(alert_watches.c.tenant == self._tenant)
-        await self._connection.execute(query.values(next_look_at=sooner))
+        wish = upsert(alert_watches).values(tenant=self._tenant, position=0, next_look_at=func.now())
+        wish = wish.on_conflict_do_update(index_elements=[alert_watches.c.tenant], set_={"next_look_at": sooner})
+        await self._connection.execute(wish)
 
     async def _step(self, id: UUID, claim: UUID, values: Mapping[str, object]) -> bool:
         where = (self._is(id), webhooks.c.claim == claim, webhooks.c.status == WebhookStatus.ACTIVE.value)

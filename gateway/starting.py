@@ -2,12 +2,13 @@
 
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters._kit.catalogue import manifest_of, sandbox_module, slugs
 from db.embedded import EmbeddedPostgres, default_data_dir
@@ -40,7 +41,7 @@ async def development(settings: Settings, host: str, port: int) -> AsyncIterator
     keyring = _keyring(settings) or development_master_keys(home / "master.key")
     public_url = settings.public_url or f"http://{host}:{port}"
     names = _simulated(settings)
-    sandboxes = {name: sandbox_module(name).sandbox(home / f"sandbox-{name}.json") for name in names}
+    sandboxes = {name: _OnFirstUse(partial(_sandbox, name, home)) for name in names}
     async with _database(settings, home) as (url, described):
         await migrate(url)
         plan = Plan(
@@ -55,6 +56,25 @@ async def development(settings: Settings, host: str, port: int) -> AsyncIterator
             links=OneTimeLinks(),
         )
         yield Development(plan, issuer, sandboxes, described)
+
+
+class _OnFirstUse:
+    """An application that is made when the first request for it comes: a dozen services are simulated, one is used."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._made: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As the application itself."""
+        if self._made is None:
+            self._made = self._make()
+        await self._made(scope, receive, send)
+
+
+def _sandbox(name: str, home: Path) -> ASGIApp:
+    made: ASGIApp = sandbox_module(name).sandbox(home / f"sandbox-{name}.json")
+    return made
 
 
 def production(settings: Settings) -> Plan:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters._kit.catalogue import load
+from adapters._kit.catalogue import FolderCatalogue, load
 from adapters._kit.egress import Egress
 from adapters._kit.http import HttpTransport, Outgoing
 from db.across import Across
@@ -65,6 +65,7 @@ log = structlog.get_logger("gateway")
 
 VERSION = "0.1.0"
 _UPKEEP_SECONDS = 5
+_UNHURRIED_SECONDS = 1
 _DRAIN_SECONDS = 25
 
 
@@ -107,6 +108,8 @@ async def opened(plan: Plan, metrics: "Metrics | None" = None) -> AsyncIterator[
         stack.push_async_callback(transport.aclose)
         overrides = {name: each.override() for name, each in plan.settings.file.integrations.items()}
         catalogue = load(transport, overrides, plan.sandboxes)
+        reading = asyncio.create_task(_read_actions(catalogue))
+        stack.callback(reading.cancel)
         feed = Feed(bus, gate)
         await feed.start()
         stack.push_async_callback(feed.close)
@@ -157,6 +160,15 @@ async def opened(plan: Plan, metrics: "Metrics | None" = None) -> AsyncIterator[
         cookies = await deployment_key(plan.keyring, stores, "cookies")
         browsers = await stack.enter_async_context(open_browsers(plan.settings, plan.public_url, cookies, plan.links))
         yield Gateway(services, Authenticator(agent_keys, gate.agent_key, tokens), database, bus, browsers)
+
+
+async def _read_actions(catalogue: FolderCatalogue) -> None:
+    """What a start does not wait for: the actions' modules, in a thread, once the first requests can be answered."""
+    await asyncio.sleep(_UNHURRIED_SECONDS)
+    try:
+        await asyncio.to_thread(catalogue.read_actions)
+    except Exception as error:
+        log.error("integration_broken", exc_info=error)
 
 
 def _deployment(plan: Plan) -> Deployment:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -23,28 +24,36 @@ class FolderCatalogue:
         self.integrations: Mapping[str, Integration] = {
             each.slug: each for each in sorted(integrations, key=lambda each: each.slug)
         }
-        self._actions = {slug: act for each in self.integrations.values() for slug, act in each.actions.items()}
         self._version: str | None = None
 
     @property
     def version(self) -> str:
         """A fingerprint of every definition."""
         if self._version is None:
-            digests = "".join(act.digest for act in self._actions.values())
+            digests = "".join(act.digest for each in self.integrations.values() for act in each.actions.values())
             self._version = hashlib.sha256(digests.encode()).hexdigest()[:16]
         return self._version
 
     def action(self, slug: str) -> Action | None:
         """By qualified name."""
-        return self._actions.get(slug)
+        integration = self.integrations.get(slug.partition(".")[0])
+        return integration.actions.get(slug) if integration else None
+
+    def read_actions(self) -> None:
+        """All that is read on first use, read now: for a thread beside a gateway that serves already.
+
+        Raises Misconfigured when a folder is not whole.
+        """
+        for each in self.integrations.values():
+            _ = each.actions
 
 
 def load(
     transport: Transport, overrides: Mapping[str, Override], sandboxes: Mapping[str, str], home: Path = _HOME
 ) -> FolderCatalogue:
-    """Read every integration. `sandboxes` maps an integration to the address of its simulated service.
+    """Read every integration's facts. `sandboxes` maps an integration to the address of its simulated service.
 
-    Raises Misconfigured when a folder is not whole, or a setting names no integration.
+    Raises Misconfigured when a manifest is not whole, or a setting names no integration.
     """
     found = {
         slug: load_one(slug, transport, overrides.get(slug, Override()), sandboxes.get(slug), home)
@@ -59,11 +68,11 @@ def load(
 def load_one(
     slug: str, transport: Transport, override: Override, sandbox_url: str | None, home: Path = _HOME
 ) -> FolderIntegration:
-    """Read one integration. Raises Misconfigured when its folder is not whole."""
+    """Read one integration's facts. Raises Misconfigured when its manifest is not whole."""
     manifest = read_manifest(home / slug / "manifest.toml")
     if manifest.id != slug:
         raise Misconfigured(f"{slug}/manifest.toml calls itself {manifest.id!r}; folder and id must agree.")
-    return FolderIntegration(manifest, _definitions(slug), transport, override, sandbox_url)
+    return FolderIntegration(manifest, partial(_definitions, slug), transport, override, sandbox_url)
 
 
 def slugs(home: Path = _HOME) -> list[str]:

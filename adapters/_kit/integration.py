@@ -1,7 +1,7 @@
 """An integration, put together from its folder: implements `domain.catalogue.Integration`."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -52,12 +52,16 @@ class Override:
 
 
 class FolderIntegration:
-    """One folder of `adapters/`. `sandbox_url` is where its simulated service is served, None for no such."""
+    """One folder of `adapters/`. `sandbox_url` is where its simulated service is served, None for no such.
+
+    Where `definitions` is a function, actions are read when first asked for: most of a gateway's start would go
+    into modules that nobody calls. It may be asked in any thread.
+    """
 
     def __init__(
         self,
         manifest: Manifest,
-        definitions: Sequence[ActionDefinition],
+        definitions: Sequence[ActionDefinition] | Callable[[], Sequence[ActionDefinition]],
         transport: http.Transport,
         override: Override,
         sandbox_url: str | None,
@@ -66,20 +70,23 @@ class FolderIntegration:
         self._transport = transport
         self._override = override
         self._sandbox_url = sandbox_url.rstrip("/") if sandbox_url else None
-        self._typed = {
-            typed.slug: typed
-            for typed in sorted(
-                (TypedAction(manifest.id, manifest.name, each) for each in definitions),
-                key=lambda each: each.slug,
-            )
-        }
-        needed = {scope for each in self._typed.values() for scope in each.required_scopes}
-        unknown = needed.union(manifest.oauth2.always if manifest.oauth2 else ()) - set(manifest.scopes)
-        if unknown:
-            raise Misconfigured(f"{manifest.id}/manifest.toml does not explain the scopes {sorted(unknown)}.")
+        self._definitions = definitions
         if strange := sorted(set(override.hosts or ()) - set(manifest.http.hosts)):
             known = ", ".join(manifest.http.hosts) or "none"
             raise Misconfigured(f"[integrations.{manifest.id}.hosts] names {strange[0]!r}. There are: {known}.")
+        if not callable(definitions):
+            _ = self._typed
+
+    @cached_property
+    def _typed(self) -> Mapping[str, TypedAction]:
+        manifest = self._manifest
+        definitions = self._definitions() if callable(self._definitions) else self._definitions
+        found = [TypedAction(manifest.id, manifest.name, each) for each in definitions]
+        needed = {scope for each in found for scope in each.required_scopes}
+        unknown = needed.union(manifest.oauth2.always if manifest.oauth2 else ()) - set(manifest.scopes)
+        if unknown:
+            raise Misconfigured(f"{manifest.id}/manifest.toml does not explain the scopes {sorted(unknown)}.")
+        return {each.slug: each for each in sorted(found, key=lambda each: each.slug)}
 
     # -------------------------------------------------------------------------------------------- facts
 

@@ -11,7 +11,7 @@ from domain.errors import Misconfigured
 _SLUG = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _HOME = Path(__file__).parent.parent
 
-_MANIFEST = """# What {name} is. Sources: say here which pages or description these facts are from, and when you read them.
+_MANIFEST = """# What {name} is. Sources: name the pages these facts are from, and the day you read them.
 id = "{slug}"
 name = "{name}"
 description = "Keep notes."

@@ -5,6 +5,7 @@ What is foreign is answered exactly like what never was, byte for byte but the i
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -58,12 +59,24 @@ async def furnished(gateway: RunningGateway) -> Theirs:
         "key": agent.token_id,
         "exe": run,
         "apr": question,
+        "sta": await _standing(owner, asking.grant),
         "ses": session,
         "evt": newest["id"],
         "alr": await _alert(gateway, owner, account.id),
         "whk": (await owner.ask(_WEBHOOK))["createWebhook"]["webhook"]["id"],
     }
     return Theirs(owner, agent, ids, newest["cursor"])
+
+
+SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+
+async def _standing(owner: Client, grant: str) -> str:
+    query = """mutation ($input: CreateStandingApprovalInput!) {
+      createStandingApproval(input: $input) { standingApproval { id } }
+    }"""
+    given = {"grant": grant, "action": "github.create_issue", "maxUses": 1, "expiresAt": SOON}
+    return str((await owner.ask(query, {"input": given}))["createStandingApproval"]["standingApproval"]["id"])
 
 
 _WEBHOOK = 'mutation { createWebhook(input: {url: "https://example.com", types: ["none"]}) { webhook { id } } }'
@@ -115,6 +128,8 @@ _TAKING_IDS: list[tuple[str, str, str, dict[str, Json]]] = [
     ("cancelExecution", "id", "exe", {}),
     ("resolveExecution", "id", "exe", {"happened": True}),
     ("decideApproval", "id", "apr", {"approve": True, "planHash": "00"}),
+    ("createStandingApproval", "grant", "grt", {"action": "github.create_issue", "maxUses": 1, "expiresAt": SOON}),
+    ("revokeStandingApproval", "id", "sta", {}),
     ("acknowledgeAlert", "id", "alr", {}),
     ("updateWebhook", "id", "whk", {"isEnabled": False}),
     ("deleteWebhook", "id", "whk", {}),

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -41,6 +42,7 @@ class Fate:
             raise Misconfigured(f"MANDATE_TEST_DIE_AT is one of: {', '.join(STEPS)}.")
         self.step = step
         self.begun: set[UUID] = set()
+        self.queued: set[UUID] = set()
 
     def at(self, step: str) -> None:
         """Die, if it is this step."""
@@ -66,9 +68,13 @@ class MortalLedger(PostgresLedger):
     async def claim(self, most: int, resting: Sequence[str] = ()) -> list[Queued]:
         """See PostgresLedger."""
         claimed = await super().claim(most, resting)
-        if claimed:
-            self._fate.at("after_claim")
-        return claimed
+        if self._fate.step != "after_claim":
+            return claimed
+        for each in claimed:
+            if each.execution.id in self._fate.queued:
+                self._fate.at("after_claim")
+            await self.put_off(each, datetime.now(UTC))  # an earlier death's: not held up by this one
+        return []
 
     async def dispatch(self, dispatch: Dispatch) -> Admission:
         """See PostgresLedger."""
@@ -88,6 +94,7 @@ class MortalLedger(PostgresLedger):
 
     def _begun(self, id: UUID, status: ExecutionStatus) -> None:
         if status is ExecutionStatus.QUEUED:
+            self._fate.queued.add(id)
             self._fate.at("after_queued")
         if status is ExecutionStatus.RUNNING:
             self._fate.begun.add(id)

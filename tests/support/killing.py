@@ -30,7 +30,7 @@ from domain.ids import Kind, public_id
 from domain.json import Json
 from tests.support.fleets import GITHUB_KEY
 from tests.support.gateways import CONNECT, Client, GrantedAgent, agent_with_grant
-from tests.support.mortals import Births, Life, StillBorn, midwife
+from tests.support.mortals import RESTS, Births, Life, StillBorn, midwife
 from tests.support.serving import serving
 
 REPO: Mapping[str, Json] = {"owner": "lin-harbour", "repo": "lighthouse"}
@@ -171,7 +171,7 @@ class World:
         """One of each kind, in the mode that leads past the step, in a process that dies there. False: it did not."""
         mode = "BACKGROUND" if step in ("after_queued", "after_claim") else "WAIT"
         try:
-            life = await self.life(step)
+            life = await self.life(step, **({} if step == "after_claim" else {RESTS: "1"}))
         except StillBorn:  # it took up what an earlier one had left, and came past its step with that
             return False
         wished = [Asked(f"no-{next(names)}-{step}", kind, mode, step) for kind in KINDS]

@@ -23,12 +23,15 @@ from typing import IO
 import httpx2
 
 from domain.callers import Role
+from execution.working import Worker
 from gateway import logs
 from tests.support.gateways import Client
 from tests.support.processes import ROOT, free_port
 from vault.development import DevelopmentIssuer
 
 _START_SECONDS = 60
+#: In the environment of a life that takes nothing from the queue.
+RESTS = "MORTALS_REST"
 
 
 class StillBorn(Exception):
@@ -158,6 +161,8 @@ def _live(port: int, environ: Mapping[str, str]) -> None:
     """As `mandate dev` serves, without its journey. Never comes back."""
     try:
         os.environ.update(environ)
+        if environ.get(RESTS):
+            setattr(Worker, "work", _never)  # noqa: B010 - it takes nothing from the queue that others left
         logs.configure(is_development=False)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
@@ -165,6 +170,10 @@ def _live(port: int, environ: Mapping[str, str]) -> None:
         asyncio.run(_serve(port))
     finally:
         os._exit(0)
+
+
+async def _never(_: Worker) -> None:
+    await asyncio.Event().wait()
 
 
 async def _serve(port: int) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from db.drafts import check_draft
 from domain.errors import DependencyDown, InvalidInput, Misconfigured
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -33,7 +34,8 @@ _SET_TENANT = text("SELECT set_config('mandate.tenant', :tenant, true)")
 _SELF_CHECK = """
 SELECT current_setting('server_version_num')::int AS version, r.rolsuper, r.rolbypassrls,
        EXISTS (SELECT FROM pg_tables t WHERE t.tableowner = current_user AND t.schemaname = current_schema()) AS owns,
-       to_regclass('mandate_revision') IS NOT NULL AS is_migrated
+       to_regclass('mandate_revision') IS NOT NULL AS is_migrated,
+       obj_description(to_regclass('mandate_revision'), 'pg_class') AS draft
 FROM pg_roles r WHERE r.rolname = current_user
 """
 
@@ -182,6 +184,7 @@ async def _refuse_unsafe(pool: Pool) -> None:
         )
     if not row["is_migrated"]:
         raise Misconfigured(_NOT_MIGRATED)
+    check_draft(row["draft"])
 
 
 @asynccontextmanager

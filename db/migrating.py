@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db.database import answering, driver_url, explaining
+from db.drafts import ASKING, check_draft, draft
 
 _LOCK = 0x6D616E64617465  # "mandate", as PostgreSQL's advisory lock
 
@@ -43,10 +44,15 @@ def _upgrade(connection: Connection) -> str:
 
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text("CREATE TABLE IF NOT EXISTS mandate_revision (version_num varchar(32) PRIMARY KEY)"))
+    is_new = connection.execute(text("SELECT count(*) = 0 FROM mandate_revision")).scalar_one()
+    if not is_new:
+        check_draft(connection.execute(text(ASKING)).scalar_one())
     config = Config()
     config.set_main_option("script_location", str(resources.files("db") / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if is_new:
+        connection.execute(text(f"COMMENT ON TABLE mandate_revision IS '{draft()}'"))
     return (
         MigrationContext.configure(connection, opts={"version_table": "mandate_revision"}).get_current_revision() or ""
     )

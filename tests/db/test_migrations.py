@@ -73,3 +73,13 @@ async def test_every_table_of_a_tenant_is_guarded(fresh_database: str) -> None:
     guarded = {row["relname"] for row in rows if row["relrowsecurity"] and row["relforcerowsecurity"]}
     assert guarded == {row["relname"] for row in rows if row["has_tenant"]}
     assert {row["relname"] for row in rows} - guarded == {"deployment_keys", "key_rotations", "mandate_revision"}
+
+
+async def test_a_database_of_an_earlier_draft_is_refused_with_what_to_do(fresh_database: str) -> None:
+    await migrate(fresh_database)
+    connection = await asyncpg.connect(fresh_database)
+    await connection.execute("COMMENT ON TABLE mandate_revision IS NULL")
+    await connection.close()
+    for opening in (migrate(fresh_database), open_database(fresh_database, 1)):
+        with pytest.raises(Misconfigured, match="Use an empty database"):
+            await opening

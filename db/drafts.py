@@ -26,6 +26,6 @@ def check_draft(told: str | None) -> None:
     if told != draft():
         raise Misconfigured(
             "This database was made by an earlier draft of Mandate, before the first release, and cannot be carried "
-            "over. Use an empty database; for the one that `mandate dev` keeps, move its folder away (MANDATE_DATA_DIR, else "
-            "~/.local/share/mandate) and start again."
+            "over. Use an empty database; for the one that `mandate dev` keeps, move its folder away "
+            "(MANDATE_DATA_DIR, else ~/.local/share/mandate) and start again."
         )

@@ -87,7 +87,8 @@ RETURNS TABLE (
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
-    -- Locks are taken in one order everywhere: executions, budgets, tickets.
+    -- Locks are taken in one order everywhere: executions, budgets, tickets; each kind by tenant. Whoever can be admitted
+    -- has a ticket already, for connecting an account is an event: so all of them are found and taken here, in order.
     IF true = ANY (p_has_budget) THEN
         PERFORM FROM grant_budgets b
         WHERE (b.tenant, b.grant_id) IN (SELECT * FROM unnest(p_tenant, p_grant)) ORDER BY b.tenant, b.grant_id FOR UPDATE;

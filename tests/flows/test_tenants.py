@@ -75,7 +75,7 @@ async def _standing(owner: Client, grant: str) -> str:
     query = """mutation ($input: CreateStandingApprovalInput!) {
       createStandingApproval(input: $input) { standingApproval { id } }
     }"""
-    given = {"grant": grant, "action": "github.create_issue", "maxUses": 1, "expiresAt": SOON}
+    given: Json = {"grant": grant, "action": "github.create_issue", "maxUses": 1, "expiresAt": SOON}
     return str((await owner.ask(query, {"input": given}))["createStandingApproval"]["standingApproval"]["id"])
 
 

@@ -9,6 +9,11 @@ from importlib import resources
 
 from domain.errors import Misconfigured
 
+
+class EarlierDraft(Misconfigured):
+    """The database was made from another draft of the first revision."""
+
+
 #: What the database says of itself; null for one that was made before databases said it.
 ASKING = "SELECT obj_description(to_regclass('mandate_revision'), 'pg_class')"
 
@@ -22,10 +27,9 @@ def draft() -> str:
 
 
 def check_draft(told: str | None) -> None:
-    """Raises Misconfigured, saying what to do, when the database was made from another draft."""
+    """Raises EarlierDraft, saying what to do, when the database was made from another draft."""
     if told != draft():
-        raise Misconfigured(
+        raise EarlierDraft(
             "This database was made by an earlier draft of Mandate, before the first release, and cannot be carried "
-            "over. Use an empty database; for the one that `mandate dev` keeps, move its folder away "
-            "(MANDATE_DATA_DIR, else ~/.local/share/mandate) and start again."
+            "over. Use an empty database and run `mandate migrate` on it."
         )

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters._kit.catalogue import manifest_of, sandbox_module, slugs
+from db.drafts import EarlierDraft
 from db.embedded import EmbeddedPostgres, default_data_dir
 from db.migrating import migrate
 from domain.errors import Misconfigured
@@ -42,8 +44,7 @@ async def development(settings: Settings, host: str, port: int) -> AsyncIterator
     public_url = settings.public_url or f"http://{host}:{port}"
     names = _simulated(settings)
     sandboxes = {name: _OnFirstUse(partial(_sandbox, name, home)) for name in names}
-    async with _database(settings, home) as (url, described):
-        await migrate(url)
+    async with _migrated(settings, home) as (url, described):
         plan = Plan(
             settings=settings,
             database_url=url,
@@ -134,6 +135,34 @@ async def database_of(settings: Settings, home: Path) -> AsyncIterator[str]:
     """The address of the database that the settings name, or of the embedded one, running as long as this is open."""
     async with _database(settings, home) as (url, _):
         yield url
+
+
+@asynccontextmanager
+async def _migrated(settings: Settings, home: Path) -> AsyncIterator[tuple[str, str]]:
+    """The database at head. One of our own that an earlier draft made is set aside: what it holds is simulated."""
+    async with _database(settings, home) as (url, described):
+        is_fit = True
+        try:
+            await migrate(url)
+        except EarlierDraft:
+            if settings.database_url is not None:
+                raise
+            is_fit = False
+        if is_fit:
+            yield url, described
+            return
+    aside = _set_aside(home)
+    async with _database(settings, home) as (url, described):
+        await migrate(url)
+        yield url, f"{described}, new; that of an earlier draft is now in {aside}"
+
+
+def _set_aside(home: Path) -> Path:
+    aside = home / f"earlier-draft-{int(time.time())}"
+    aside.mkdir()
+    for each in (home / "postgres", *home.glob("sandbox-*.json")):  # simulated services remember that world too
+        each.rename(aside / each.name)
+    return aside
 
 
 @asynccontextmanager

@@ -7,13 +7,17 @@ import asyncio
 import base64
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from gateway.cli import main
+from gateway.settings import ConfigFile, Settings
+from gateway.starting import development
 from tests.support.processes import MASTER_KEYS, Ended, environment, mandate, serving_process
 from tests.support.servers import new_database
 
@@ -264,3 +268,19 @@ async def test_a_real_process_that_was_asked_wrongly_ends_with_2() -> None:
     ended = await mandate("serve", "--port", "banana")
     assert (ended.code, ended.out) == (2, "")
     assert "usage: mandate" in ended.err
+
+
+async def test_a_development_database_of_an_earlier_draft_is_set_aside() -> None:
+    with tempfile.TemporaryDirectory(prefix="mandate-test-") as name:
+        home = Path(name)
+        home.chmod(0o755)  # PostgreSQL runs as somebody else when we are root
+        settings = Settings.model_validate({"data_dir": home, "file": ConfigFile()})
+        async with development(settings, "127.0.0.1", 8000) as made:
+            connection = await asyncpg.connect(made.plan.database_url)
+            await connection.execute("COMMENT ON TABLE mandate_revision IS NULL")
+            await connection.close()
+        (home / "sandbox-github.json").write_text("{}")
+        async with development(settings, "127.0.0.1", 8000) as again:
+            assert "earlier draft" in again.database
+        [aside] = home.glob("earlier-draft-*")
+        assert {each.name for each in aside.iterdir()} == {"postgres", "sandbox-github.json"}

@@ -1,6 +1,5 @@
 """Executions: reading them, and what people decide about them. Their course is written by the gate."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ class Executions:
             .where(executions.c.tenant == self._tenant, executions.c.id.in_(due))
             .values(
                 status=ExecutionStatus.CANCELLED.value,
-                error=json.loads(rows.error_text(error) or "null"),
+                error=rows.error_json(error),
                 finished_at=func.now(),
                 lease_until=None,
             )
@@ -122,7 +121,7 @@ class Executions:
                 executions.c.id == id,
                 executions.c.status == ExecutionStatus.AWAITING_APPROVAL.value,
             )
-            .values(status=status.value, error=json.loads(rows.error_text(error) or "null"), finished_at=func.now())
+            .values(status=status.value, error=rows.error_json(error), finished_at=func.now())
             .returning(executions)
         )
         row = (await self._connection.execute(query)).mappings().first()

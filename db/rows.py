@@ -211,18 +211,19 @@ def event(row: Row) -> Event:
 
 
 def error_text(error: ExecutionError | None) -> str | None:
-    """An execution's error as the JSON that its row holds."""
-    if error is None:
-        return None
-    return json.dumps(
-        {
-            "code": error.code,
-            "message": error.message,
-            "is_retryable": error.is_retryable,
-            "provider_status": error.provider_status,
-            "retry_at": error.retry_at.isoformat() if error.retry_at else None,
-        }
-    )
+    """An execution's error as the text of the JSON that its row holds."""
+    return None if error is None else json.dumps(error_json(error))
+
+
+def error_json(error: ExecutionError) -> dict[str, Json]:
+    """Likewise, before it is written out."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "is_retryable": error.is_retryable,
+        "provider_status": error.provider_status,
+        "retry_at": error.retry_at.isoformat() if error.retry_at else None,
+    }
 
 
 def _parsed(value: Any) -> Any:  # noqa: ANN401 - JSON as either driver gives it

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.catalogue import Action, Integration
 from domain.connections import Connection
-from domain.errors import ConnectionRequired, InvalidParameters, Refusal
+from domain.errors import ConnectionRequired, InvalidParameters
 from domain.executions import ExecutionMode, ExecutionOrigin
 from domain.grants import Check, Grant, Permit, Refused
 from domain.json import Json, JsonObject
@@ -70,7 +70,7 @@ class Planner:
             connection=connection,
             grant=decision.grant if isinstance(decision, Permit) else None,
             is_allowed=isinstance(decision, Permit),
-            reason=_reason(decision.refusal) if isinstance(decision, Refused) else "Everything allows it.",
+            reason=decision.refusal.message if isinstance(decision, Refused) else "Everything allows it.",
             requires_approval=isinstance(decision, Permit) and decision.needs_approval,
             missing_scopes=_missing_scopes(decision),
             checks=(fit, *decision.checks),
@@ -107,10 +107,6 @@ def _fitness(action: Action, parameters: Json) -> Check:
         return Check("parameters", True, "The parameters fit the action.")
     told = "; ".join(f"{each.pointer or 'the parameters'}: {each.message}" for each in violations[:10])
     return Check("parameters", False, f"{InvalidParameters(violations).message} {told}".strip())
-
-
-def _reason(refusal: Refusal) -> str:
-    return refusal.message
 
 
 def _missing_scopes(decision: Permit | Refused) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The schema, put together once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 
@@ -8,10 +8,9 @@ import strawberry
 from graphql import GraphQLError, GraphQLObjectType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
-from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
-from strawberry.types.graphql import OperationType
 
 from schema import errors
 from schema.documents import Documents, KnownDocuments
@@ -35,22 +34,6 @@ class LimitedSchema(strawberry.Schema):
         """Errors of execution have passed `Faults`; those of parsing come here first and are the caller's own."""
         for error in errors:
             error.extensions = error.extensions or {"code": "BAD_REQUEST"}
-
-    async def execute(
-        self,
-        query: str | None,
-        variable_values: dict[str, object] | None = None,
-        context_value: object = None,
-        root_value: object = None,
-        operation_name: str | None = None,
-        allowed_operation_types: Iterable[OperationType] | None = None,
-        operation_extensions: dict[str, object] | None = None,
-    ) -> ExecutionResult:
-        """One answer. What is followed has many: it is refused here rather than begun and lost."""
-        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        return await super().execute(
-            query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
-        )
 
 
 class _Names(NameConverter):
